@@ -67,5 +67,24 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
+
+        // What tests share. OTLPDefinition is generated: no strict settings there.
+        .target(
+            name: "OTLPDefinition",
+            dependencies: [.product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            path: "Tests/OTLPDefinition", exclude: ["OTLPTrace.proto"]),
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "OTLPDefinition", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            path: "Tests/TestSupport", swiftSettings: strict),
+        .testTarget(
+            name: "TestSupportTests",
+            dependencies: [
+                "TestSupport", "OTLPDefinition",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: strict),
     ]
 )
