@@ -1,0 +1,59 @@
+# Everything a contributor types. `make` alone lists it.
+
+SWIFT ?= swift
+# Parallel compiler processes; on a small machine give fewer: make test JOBS=1
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+# What `make run` runs, and what is passed on to the command: make run ARGS="--duration 5s"
+SCENARIO ?= scenarios/checkout.yaml
+ARGS ?=
+
+# The release build carries the Swift runtime with it: one file that runs on a machine without
+# Swift, and cheaper calls into the runtime.
+RELEASE = -c release --static-swift-stdlib --jobs $(JOBS)
+TRACEMILL = .build/release/tracemill
+SOURCES = find $(wildcard Package.swift Sources Tests Benchmarks Examples) -name '*.swift' \
+	-not -path '*/Generated/*' -not -path '*/.build*' -print0
+
+.DEFAULT_GOAL := help
+.PHONY: help install build run test tsan lint format bench benchmarks otlp-definition clean
+
+help: ## List the targets
+	@echo 'make TARGET [ARGS="…"] [SCENARIO=file] [JOBS=n]'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+install: ## Install the system libraries that are missing (libcurl, jemalloc, zlib)
+	@.ci/install
+
+build: install ## Build .build/release/tracemill
+	$(SWIFT) build $(RELEASE) --product tracemill
+
+run: build ## Run a scenario (SCENARIO, by default scenarios/checkout.yaml)
+	$(TRACEMILL) run $(SCENARIO) $(ARGS)
+
+test: install ## Run all tests
+	$(SWIFT) test --disable-xctest --jobs $(JOBS) $(ARGS)
+
+tsan: install ## Run the core's tests under the thread sanitizer
+	TSAN_OPTIONS="halt_on_error=1 $$TSAN_OPTIONS" $(SWIFT) test --disable-xctest --jobs $(JOBS) \
+		--sanitize=thread --scratch-path .build-tsan --filter TraceCoreTests $(ARGS)
+
+lint: ## Check the formatting of every Swift file
+	@$(SOURCES) | xargs -0 $(SWIFT) format lint --strict --parallel
+
+format: ## Format every Swift file
+	@$(SOURCES) | xargs -0 $(SWIFT) format format --in-place --parallel
+
+bench: build ## Measure the cost of each part on this machine
+	$(TRACEMILL) bench $(ARGS)
+
+benchmarks: install ## Run the benchmark package (ARGS="--target CoreBenchmarks")
+	$(SWIFT) package --package-path Benchmarks --jobs $(JOBS) benchmark $(ARGS)
+
+otlp-definition: ## Regenerate the tests' OTLP types (needs protoc)
+	$(SWIFT) build --jobs $(JOBS) --product protoc-gen-swift
+	protoc --plugin=protoc-gen-swift=.build/debug/protoc-gen-swift \
+		--proto_path=Tests/OTLPDefinition --swift_out=Tests/OTLPDefinition/Generated \
+		--swift_opt=Visibility=Public OTLPTrace.proto
+
+clean: ## Remove what builds leave behind
+	rm -rf .build .build-* Benchmarks/.build
