@@ -6,7 +6,7 @@ public enum SampleText {
         [
             "k", "http.request.method", "url.path", "service.peer.name", "größe", "ключ", "鍵", "🔑",
             "key with spaces", "a.b.c.d.e.f", "UPPER", "quote\"back\\slash", "tab\there",
-            String(repeating: "long", count: 50), "e\u{301}", "\u{10FFFF}",
+            String(repeating: "long", count: 50), "e\u{301}", "\u{E9}",
         ] + (16..<256).map { "tracemill.sample.\($0)" }
 
     /// Names of events, from a fixed list.
