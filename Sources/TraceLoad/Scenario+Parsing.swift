@@ -1,0 +1,167 @@
+import Yams
+
+/// From a node tree to a `Scenario`: the top level, traffic, run and sink. Services and pipeline
+/// have files of their own.
+extension Scenario {
+    /// Reads and checks a scenario file, names and cycles included; blocks on the file.
+    ///
+    /// - Throws: every mistake found, in file order.
+    public static func load(path: String) throws(ScenarioErrors) -> Scenario {
+        try parse(ScenarioDocument.read(path: path), file: path)
+    }
+
+    /// Checks a scenario's text; `file` is what messages call it.
+    ///
+    /// - Throws: every mistake found, in file order.
+    public static func parse(
+        _ text: String, file: String = "scenario.yaml"
+    ) throws(ScenarioErrors) -> Scenario {
+        let root = try ScenarioDocument.compose(text, file: file)
+        let reader = ScenarioReader(file: file)
+        let scenario = reader.scenario(root)
+        if let scenario {
+            ScenarioChecks(scenario: scenario, reader: reader).run()
+        }
+        guard reader.issues.isEmpty, let scenario else { throw ScenarioErrors(reader.issues) }
+        return scenario
+    }
+}
+
+extension ScenarioReader {
+    /// Nil only when the root is no mapping; otherwise a scenario as complete as the text allows,
+    /// so that the checks of meaning run as well.
+    fileprivate func scenario(_ root: Node) -> Scenario? {
+        guard let fields = fields(of: root, .scenario) else { return nil }
+        if let version = fields.integer("version"), version != 1, let node = fields["version"] {
+            report(
+                .badValue, at: node.position,
+                "version \(version) of the file format is not known; write `version: 1`")
+        }
+        var defaults = OperationDeclaration.standard
+        if let node = fields["defaults"] { defaults = self.defaults(node) }
+        var services: [ServiceDeclaration] = []
+        if let node = fields["services"] {
+            services = entries(node, "services").compactMap {
+                service($0.name, $0.position, $0.value, defaults: defaults)
+            }
+            if services.isEmpty, issues.isEmpty {
+                report(.missingKey, at: node.position, "`services` needs at least one service")
+            }
+        }
+        let clock: Scenario.ClockMode = fields.choice("clock") ?? .simulated
+        var traffic: [TrafficDeclaration] = []
+        if let node = fields["traffic"], let elements = list(node, "`traffic`") {
+            if elements.isEmpty {
+                report(.missingKey, at: node.position, "`traffic` needs at least one entry")
+            }
+            traffic = elements.compactMap { self.traffic($0) }
+        }
+        let isSaturating =
+            clock == .simulated && traffic.contains { $0.stages.contains { $0.rate == .max } }
+        return Scenario(
+            file: file, name: fields.string("name") ?? "",
+            description: fields.string("description") ?? "", seed: seed(fields),
+            identifiers: fields.choice("ids") ?? .salted, clock: clock, services: services,
+            traffic: traffic,
+            pipeline: pipeline(fields["pipeline"], blocksByDefault: isSaturating),
+            sink: sink(fields["sink"]), run: run(fields["run"]))
+    }
+
+    private func seed(_ fields: ScenarioFields) -> UInt64 {
+        guard let node = fields["seed"], let text = text(node, "a whole number") else { return 1 }
+        guard let seed = UInt64(text) else {
+            report(
+                .badValue, at: node.position,
+                "`\(text)` is not a seed; write a whole number from 0 to 2^64 − 1")
+            return 1
+        }
+        return seed
+    }
+
+    private func traffic(_ node: Node) -> TrafficDeclaration? {
+        guard let fields = fields(of: node, .traffic) else { return nil }
+        let model: String? = fields["model"].flatMap { choice($0, ["open", "closed"]) }
+        if model == "closed" {
+            report(
+                .notSupported, at: fields.keyPosition("model"),
+                "the closed model is not supported in this version; write `model: open`")
+        }
+        let overload: String? = fields["overload"].flatMap { choice($0, ["drop", "queue"]) }
+        if overload == "queue" {
+            report(
+                .notSupported, at: fields.keyPosition("overload"),
+                "`overload: queue` is not supported in this version; write `overload: drop`")
+        }
+        var stages: [StageDeclaration] = []
+        if let stagesNode = fields["stages"], let elements = list(stagesNode, "stages") {
+            if elements.isEmpty {
+                report(
+                    .missingKey, at: stagesNode.position,
+                    "`stages` needs at least one entry such as `{duration: 10s, rate: 100}`")
+            }
+            stages = elements.compactMap { stage($0) }
+        }
+        guard let root = fields["root"], let text = text(root, "`service/operation`") else {
+            return nil
+        }
+        return TrafficDeclaration(
+            root: OperationReference(text: text, position: root.position),
+            arrival: fields.choice("arrival") ?? .poisson, stages: stages,
+            maxInFlight: fields.integer("max_in_flight"), position: fields.position)
+    }
+
+    private func stage(_ node: Node) -> StageDeclaration? {
+        guard let fields = fields(of: node, .stage) else { return nil }
+        let duration = fields.duration("duration")
+        if duration == 0 {
+            report(
+                .badDuration, at: fields["duration"]?.position ?? fields.position,
+                "a stage of no length makes no traces; give it a duration or remove it")
+        }
+        guard let rateNode = fields["rate"], let rate = rate(rateNode), let duration else {
+            return nil
+        }
+        return StageDeclaration(
+            durationNs: duration, rate: rate, shape: fields.choice("shape") ?? .step,
+            position: rateNode.position)
+    }
+
+    private func rate(_ node: Node) -> StageDeclaration.Rate? {
+        guard let text = text(node, "a rate in traces per second", kind: .badRate) else { return nil }
+        if text == "max" { return .max }
+        guard let rate = ScenarioUnits.plainNumber(text[...]), rate >= 0, rate <= 1e8 else {
+            report(
+                .badRate, at: node.position,
+                "`\(text)` is not a rate; write traces per second up to 1e8, such as `500`, or `max`")
+            return nil
+        }
+        return .tracesPerSecond(rate)
+    }
+
+    private func sink(_ node: Node?) -> SinkDeclaration {
+        var sink = SinkDeclaration()
+        guard let node, let fields = fields(of: node, .sink) else { return sink }
+        sink.latency = fields["latency"].flatMap { distribution($0, .duration) }
+        if let faultsNode = fields["faults"], let elements = list(faultsNode, "faults") {
+            sink.faults = elements.map { element in
+                entries(element, "a fault such as `{at: 5s, kind: refuse}`").compactMap { entry in
+                    text(entry.value, "a word or number").map { (entry.name, $0) }
+                }
+            }
+        }
+        return sink
+    }
+
+    private func run(_ node: Node?) -> RunDeclaration {
+        var run = RunDeclaration()
+        guard let node, let fields = fields(of: node, .run) else { return run }
+        run.warmupNs = fields.duration("warmup") ?? run.warmupNs
+        run.drainNs = fields.duration("drain") ?? run.drainNs
+        run.repeats = fields.integer("repeats") ?? run.repeats
+        run.workers = fields.integer("workers")
+        if let workers = run.workers, workers > 1024, let position = fields["workers"]?.position {
+            report(.badValue, at: position, "\(workers) workers are too many; write at most 1024")
+        }
+        return run
+    }
+}

@@ -1,0 +1,308 @@
+/// Checks of meaning, after every value has been read: names that lead nowhere, cycles of calls,
+/// traces without end, combinations that contradict themselves. One thread.
+struct ScenarioChecks {
+    let scenario: Scenario
+    let reader: ScenarioReader
+    /// `service/operation` to its place.
+    private let operations: [String: (service: Int, operation: Int)]
+    private let names: [String]
+
+    /// Deepest chain of calls; planning recurses along it.
+    static let callDepthMax = 100
+    /// Most spans a trace may have; plans number them in 16 bits.
+    static let spansPerTraceMax = 10_000
+
+    init(scenario: Scenario, reader: ScenarioReader) {
+        self.scenario = scenario
+        self.reader = reader
+        var operations: [String: (service: Int, operation: Int)] = [:]
+        var names: [String] = []
+        for (serviceIndex, service) in scenario.services.enumerated() {
+            for (index, operation) in service.operations.enumerated() {
+                let name = "\(service.name)/\(operation.name)"
+                operations[name] = (serviceIndex, index)
+                names.append(name)
+            }
+        }
+        self.operations = operations
+        self.names = names
+    }
+
+    func run() {
+        let keys = Set(
+            scenario.services.flatMap { $0.operations.flatMap { $0.attributes.map(\.key) } })
+        for service in scenario.services {
+            for attribute in service.resource {
+                if case .inherit = attribute.generator.source {
+                    reader.report(
+                        .badGenerator, at: attribute.position,
+                        "a resource has no caller to inherit from; write another value")
+                }
+            }
+            for operation in service.operations { check(operation, of: service, keys: keys) }
+        }
+        for traffic in scenario.traffic { check(traffic) }
+        checkSaturation()
+        checkCalls()
+    }
+
+    // MARK: Operations
+
+    private func check(
+        _ operation: OperationDeclaration, of service: ServiceDeclaration, keys: Set<String>
+    ) {
+        if operation.category == .database, !operation.script.isEmpty {
+            reader.report(
+                .badCombination, at: operation.position,
+                "a database is seen from its caller only, so `\(operation.name)` has no script; "
+                    + "use `self` for its time, or another type")
+        }
+        for attribute in operation.attributes {
+            guard case .inherit(let key) = attribute.generator.source, !keys.contains(key) else {
+                continue
+            }
+            let hint =
+                nearestWord(to: key, among: keys.sorted()).map { "did you mean `\($0)`?" }
+                ?? "set it on a calling operation"
+            reader.report(
+                .badGenerator, at: attribute.position,
+                "no operation sets the attribute `\(key)`, so there is nothing to inherit; \(hint)")
+        }
+    }
+
+    /// The operation a reference names, with an issue when there is none.
+    private func resolve(_ reference: OperationReference) -> OperationDeclaration? {
+        if let place = operations[reference.text] {
+            return scenario.services[place.service].operations[place.operation]
+        }
+        let hint: String
+        if let nearest = nearestWord(to: reference.text, among: names) {
+            hint = "did you mean `\(nearest)`?"
+        } else if !reference.text.contains("/") {
+            hint = "write `service/operation`"
+        } else {
+            let service = String(reference.text.prefix { $0 != "/" })
+            hint =
+                scenario.services.first { $0.name == service }.map {
+                    "service `\(service)` has: "
+                        + $0.operations.map { "`\($0.name)`" }.joined(separator: ", ")
+                } ?? "known services: \(scenario.services.map(\.name).joined(separator: ", "))"
+        }
+        reader.report(
+            .unknownOperation, at: reference.position,
+            "there is no operation `\(reference.text)`; \(hint)")
+        return nil
+    }
+
+    // MARK: Traffic
+
+    private func check(_ traffic: TrafficDeclaration) {
+        if let root = resolve(traffic.root), root.category == .database {
+            reader.report(
+                .badCombination, at: traffic.root.position,
+                "a database operation begins no trace; name an operation that calls it")
+        }
+        var total = 0.0
+        for stage in traffic.stages {
+            switch stage.rate {
+            case .max:
+                total += 1
+                if stage.shape == .linear {
+                    reader.report(
+                        .badCombination, at: stage.position,
+                        "`rate: max` has no ramp; write `shape: step`")
+                }
+                if scenario.clock == .realtime {
+                    reader.report(
+                        .badCombination, at: stage.position,
+                        "`rate: max` needs `clock: simulated`; in real time write a rate")
+                }
+            case .tracesPerSecond(let rate): total += rate
+            }
+        }
+        if total == 0, let stage = traffic.stages.first {
+            reader.report(
+                .badRate, at: stage.position,
+                "every rate is 0, so no trace would begin; write a rate above 0")
+        }
+    }
+
+    private func checkSaturation() {
+        let stages = scenario.traffic.flatMap(\.stages)
+        guard stages.contains(where: { $0.rate == .max }) else { return }
+        let durations = Set(stages.map(\.durationNs))
+        for traffic in scenario.traffic {
+            for (index, stage) in traffic.stages.enumerated()
+            where index > 0 || stage.rate != .max || durations.count > 1 {
+                reader.report(
+                    .badCombination, at: stage.position,
+                    "with `rate: max` every traffic entry has one stage of `rate: max`, "
+                        + "all of the same duration")
+                return
+            }
+        }
+    }
+
+    // MARK: Calls
+
+    private func checkCalls() {
+        var walk = CallWalk(limit: Self.callDepthMax)
+        for service in scenario.services {
+            for operation in service.operations {
+                let edges = calls(in: operation.script, from: service, operation)
+                walk.edges["\(service.name)/\(operation.name)"] = edges
+            }
+        }
+        var spans: [String: Double] = [:]
+        for name in names {
+            switch walk.visit(name) {
+            case .fine: break
+            case .cycle(let path):
+                let text = path.map { "`\($0.from)` calls at \($0.position)" }
+                    .joined(separator: " → ")
+                reader.report(
+                    .cycle, at: path[0].position,
+                    "the calls go in a circle and a trace would never end: \(text) → "
+                        + "`\(path[0].from)`; remove one of these calls")
+            case .tooDeep(let edge):
+                reader.report(
+                    .badCombination, at: edge.position,
+                    "calls are nested more than \(Self.callDepthMax) deep; flatten the scenario")
+            }
+        }
+        guard !walk.hasFailed else { return }
+        for traffic in scenario.traffic {
+            let most = walk.mostSpans(traffic.root.text, &spans)
+            if most > Double(Self.spansPerTraceMax) {
+                reader.report(
+                    .badCombination, at: traffic.root.position,
+                    "a trace can have \(Int(min(most, 1e15))) spans, more than "
+                        + "\(Self.spansPerTraceMax); lower `repeat` or `retries`")
+            }
+        }
+    }
+
+    private func calls(
+        in steps: [StepDeclaration], from service: ServiceDeclaration, _ caller: OperationDeclaration
+    ) -> [CallWalk.Edge] {
+        steps.flatMap { step -> [CallWalk.Edge] in
+            switch step.action {
+            case .work: return []
+            case .parallel(let steps, _): return calls(in: steps, from: service, caller)
+            case .choose(let choices):
+                return choices.flatMap { calls(in: $0.script, from: service, caller) }
+            case .call(let call):
+                guard let callee = resolve(call.to) else { return [] }
+                if callee.category == .messaging {
+                    reader.report(
+                        .badCombination, at: call.to.position,
+                        "`\(call.to.text)` consumes messages; write `publish`, not `call`")
+                }
+                if callee.category == .database, !call.hasClientSpan {
+                    reader.report(
+                        .badCombination, at: call.to.position,
+                        "a database call is its client span; remove `client_span: false`")
+                }
+                let most = call.mostRepeats
+                if !(0...Double(Self.spansPerTraceMax)).contains(most) {
+                    reader.report(
+                        .badValue, at: call.to.position,
+                        "`repeat` can reach \(most); keep it within 0 and "
+                            + "\(Self.spansPerTraceMax), with `clamp` if need be")
+                }
+                return [
+                    CallWalk.Edge(
+                        from: "\(service.name)/\(caller.name)", to: call.to.text,
+                        position: call.to.position, most: most * Double(call.retries + 1))
+                ]
+            case .publish(let publish):
+                guard let consumer = resolve(publish.to) else { return [] }
+                if consumer.category != .messaging {
+                    reader.report(
+                        .badCombination, at: publish.to.position,
+                        "`publish` needs an operation of `type: messaging`; give "
+                            + "`\(publish.to.text)` that type, or write `call`")
+                }
+                return [
+                    CallWalk.Edge(
+                        from: "\(service.name)/\(caller.name)", to: publish.to.text,
+                        position: publish.to.position, most: 1)
+                ]
+            }
+        }
+    }
+}
+
+extension CallDeclaration {
+    /// The most calls in a row that are ever drawn; draws beyond it (one in 10⁹) are cut there.
+    var mostRepeats: Double { repeats.draw(1 - 1e-9).rounded() }
+}
+
+/// Depth-first walk over calls, for cycles and bounds.
+private struct CallWalk {
+    struct Edge {
+        var from: String
+        var to: String
+        var position: SourcePosition
+        /// Most times it is taken in one run of the caller.
+        var most: Double
+    }
+
+    enum Finding {
+        case fine
+        case cycle([Edge])
+        case tooDeep(Edge)
+    }
+
+    var edges: [String: [Edge]] = [:]
+    let limit: Int
+    private(set) var hasFailed = false
+    /// Longest chain of calls below each operation that is done with.
+    private var depths: [String: Int] = [:]
+    private var path: [Edge] = []
+
+    init(limit: Int) {
+        self.limit = limit
+    }
+
+    /// The first trouble reachable from `name` that no earlier visit has met.
+    mutating func visit(_ name: String) -> Finding {
+        if depths[name] != nil { return .fine }
+        var depth = 0
+        for edge in edges[name] ?? [] {
+            if let start = path.firstIndex(where: { $0.from == edge.to }) {
+                hasFailed = true
+                return .cycle(Array(path[start...]) + [edge])
+            }
+            if edge.to == name {
+                hasFailed = true
+                return .cycle([edge])
+            }
+            path.append(edge)
+            let finding = path.count > limit ? .tooDeep(edge) : visit(edge.to)
+            path.removeLast()
+            guard case .fine = finding else {
+                hasFailed = true
+                depths[name] = depth
+                return finding
+            }
+            depth = max(depth, 1 + (depths[edge.to] ?? 0))
+            if depth > limit {
+                hasFailed = true
+                depths[name] = 0
+                return .tooDeep(edge)
+            }
+        }
+        depths[name] = depth
+        return .fine
+    }
+
+    /// Most spans one run of `name` creates, itself and client or producer spans included.
+    func mostSpans(_ name: String, _ known: inout [String: Double]) -> Double {
+        if let spans = known[name] { return spans }
+        var spans = 1.0
+        for edge in edges[name] ?? [] { spans += edge.most * (1 + mostSpans(edge.to, &known)) }
+        known[name] = spans
+        return spans
+    }
+}

@@ -1,0 +1,228 @@
+import Yams
+
+/// The walk over a scenario's node tree: typed access to keys, with every mistake noted and none
+/// thrown, so that one reading finds them all. One thread, one file.
+final class ScenarioReader {
+    let file: String
+    private(set) var issues: [ScenarioIssue] = []
+    /// Enough for any human; a file of garbage stops adding here.
+    private static let issuesMax = 1000
+
+    init(file: String) {
+        self.file = file
+    }
+
+    func report(_ kind: ScenarioIssue.Kind, at position: SourcePosition, _ message: String) {
+        guard issues.count < Self.issuesMax else { return }
+        issues.append(
+            ScenarioIssue(kind: kind, file: file, position: position, message: message))
+    }
+
+    /// The fields of a mapping, checked against the section's key table. Nil, with an issue, when
+    /// the node is no mapping.
+    func fields(of node: Node, _ section: ScenarioSection) -> ScenarioFields? {
+        guard case .mapping(let mapping) = node else {
+            let first = section.keys.first.map { " with keys such as `\($0.name)`" } ?? ""
+            report(
+                .wrongType, at: node.position,
+                "\(section.phrase) is a mapping\(first), not \(node.phrase)")
+            return nil
+        }
+        let keys = section.keys
+        var values: [String: (key: Node, value: Node)] = [:]
+        for (keyNode, value) in mapping {
+            guard case .scalar(let key) = keyNode else {
+                report(.wrongType, at: keyNode.position, "a key must be a plain word")
+                continue
+            }
+            guard let known = keys.first(where: { $0.name == key.string }) else {
+                let names = keys.filter { $0.support != .notYet }.map(\.name)
+                let hint =
+                    nearestWord(to: key.string, among: keys.map(\.name))
+                    .map { "did you mean `\($0)`?" }
+                    ?? "known here: \(names.joined(separator: ", "))"
+                report(
+                    .unknownKey, at: keyNode.position,
+                    "unknown key `\(key.string)` in \(section.phrase); \(hint)")
+                continue
+            }
+            if known.support == .notYet {
+                report(
+                    .notSupported, at: keyNode.position,
+                    "`\(key.string)` is not supported in this version; remove it")
+                continue
+            }
+            values[key.string] = (keyNode, value)
+        }
+        for key in keys where key.support == .required && values[key.name] == nil {
+            report(
+                .missingKey, at: node.position,
+                "\(section.phrase) needs the key `\(key.name)`: \(key.summary)")
+        }
+        return ScenarioFields(reader: self, section: section, node: node, values: values)
+    }
+
+    /// The text of a scalar; nil, with an issue naming what is expected, for anything else.
+    func text(_ node: Node, _ what: String, kind: ScenarioIssue.Kind = .wrongType) -> String? {
+        guard case .scalar(let scalar) = node else {
+            report(kind, at: node.position, "expected \(what), found \(node.phrase)")
+            return nil
+        }
+        return scalar.string
+    }
+
+    func list(_ node: Node, _ what: String) -> [Node]? {
+        guard case .sequence(let sequence) = node else {
+            report(.wrongType, at: node.position, "expected \(what), a list, found \(node.phrase)")
+            return nil
+        }
+        return Array(sequence)
+    }
+
+    /// Entries of a mapping with names of the author's choosing, in file order.
+    func entries(_ node: Node, _ what: String) -> [(name: String, position: SourcePosition, value: Node)] {
+        guard case .mapping(let mapping) = node else {
+            report(.wrongType, at: node.position, "expected \(what), a mapping, found \(node.phrase)")
+            return []
+        }
+        return mapping.compactMap { key, value in
+            guard case .scalar(let scalar) = key, !scalar.string.isEmpty else {
+                report(.wrongType, at: key.position, "a name must be a word that is not empty")
+                return nil
+            }
+            return (scalar.string, key.position, value)
+        }
+    }
+
+    func integer(_ node: Node, minimum: Int) -> Int? {
+        guard let text = text(node, "a whole number") else { return nil }
+        guard let value = Int(text), value >= minimum else {
+            report(
+                .badValue, at: node.position,
+                "`\(text)` is not a whole number of at least \(minimum); write for example `\(max(minimum, 1))`")
+            return nil
+        }
+        return value
+    }
+
+    func number(_ node: Node, _ what: String) -> Double? {
+        guard let text = text(node, what) else { return nil }
+        guard let value = ScenarioUnits.plainNumber(text[...]) else {
+            report(.badValue, at: node.position, "`\(text)` is not \(what); write for example `1.5`")
+            return nil
+        }
+        return value
+    }
+
+    func boolean(_ node: Node) -> Bool? {
+        guard let text = text(node, "true or false") else { return nil }
+        switch text {
+        case "true": return true
+        case "false": return false
+        default:
+            report(.badValue, at: node.position, "`\(text)` is neither `true` nor `false`")
+            return nil
+        }
+    }
+
+    /// Nanoseconds.
+    func duration(_ node: Node) -> Double? {
+        guard let text = text(node, "a duration such as `5ms`", kind: .badDuration) else { return nil }
+        if let ns = ScenarioUnits.durationNs(text) { return ns }
+        let advice =
+            ScenarioUnits.plainNumber(text[...]) != nil
+            ? "it needs a unit: write `\(text)ms`, `\(text)s` …"
+            : "write a number with ns, us, ms, s, m or h, at most 24h, such as `250us`"
+        report(.badDuration, at: node.position, "`\(text)` is not a duration; \(advice)")
+        return nil
+    }
+
+    func probability(_ node: Node) -> Double? {
+        guard let text = text(node, "a probability such as `0.05`", kind: .badProbability) else {
+            return nil
+        }
+        guard let value = ScenarioUnits.probability(text) else {
+            report(
+                .badProbability, at: node.position,
+                "`\(text)` is not a probability; write 0 to 1, or a percentage such as `0.5%`")
+            return nil
+        }
+        return value
+    }
+
+    func choice(_ node: Node, _ names: [String]) -> String? {
+        guard let text = text(node, "one of \(names.joined(separator: ", "))") else { return nil }
+        if names.contains(text) { return text }
+        let hint =
+            nearestWord(to: text, among: names).map { "did you mean `\($0)`?" }
+            ?? "write one of \(names.joined(separator: ", "))"
+        report(.badValue, at: node.position, "`\(text)` is not known here; \(hint)")
+        return nil
+    }
+}
+
+/// The fields of one mapping that passed the key table.
+struct ScenarioFields {
+    let reader: ScenarioReader
+    let section: ScenarioSection
+    let node: Node
+    fileprivate let values: [String: (key: Node, value: Node)]
+
+    var position: SourcePosition { node.position }
+    var presentKeys: [String] { section.keys.map(\.name).filter { values[$0] != nil } }
+
+    fileprivate init(
+        reader: ScenarioReader, section: ScenarioSection, node: Node,
+        values: [String: (key: Node, value: Node)]
+    ) {
+        self.reader = reader
+        self.section = section
+        self.node = node
+        self.values = values
+    }
+
+    /// The node at a key. Asking for a key the table does not have is a mistake of ours.
+    subscript(key: String) -> Node? {
+        precondition(
+            section.keys.contains { $0.name == key && $0.support != .notYet },
+            "key \(key) of \(section) is read but not declared as supported")
+        return values[key]?.value
+    }
+
+    func keyPosition(_ key: String) -> SourcePosition { values[key]?.key.position ?? position }
+
+    func string(_ key: String) -> String? { self[key].flatMap { reader.text($0, "a text") } }
+    func boolean(_ key: String) -> Bool? { self[key].flatMap { reader.boolean($0) } }
+    func duration(_ key: String) -> Double? { self[key].flatMap { reader.duration($0) } }
+    func probability(_ key: String) -> Double? { self[key].flatMap { reader.probability($0) } }
+    func number(_ key: String) -> Double? { self[key].flatMap { reader.number($0, "a number") } }
+
+    /// The minimum comes from the table.
+    func integer(_ key: String) -> Int? {
+        guard let node = self[key],
+            case .integer(let minimum) = section.keys.first(where: { $0.name == key })?.type
+        else { return nil }
+        return reader.integer(node, minimum: minimum)
+    }
+
+    /// One of the names in the table, as the enumeration that spells them.
+    func choice<Choice: RawRepresentable<String>>(_ key: String) -> Choice? {
+        guard let node = self[key],
+            case .choice(let names) = section.keys.first(where: { $0.name == key })?.type
+        else { return nil }
+        return reader.choice(node, names).flatMap(Choice.init(rawValue:))
+    }
+}
+
+extension Node {
+    /// What the node is, for messages.
+    var phrase: String {
+        switch self {
+        case .scalar(let scalar):
+            scalar.string.isEmpty ? "nothing" : "`\(scalar.string.prefix(60))`"
+        case .mapping: "a mapping"
+        case .sequence: "a list"
+        case .alias: "an alias"
+        }
+    }
+}
