@@ -1,0 +1,134 @@
+// What an OTLP/HTTP exporter needs to know (OpenTelemetry specification, "OpenTelemetry Protocol
+// Exporter"). Plain values, checked by `validate()` before a handle is made.
+
+import CCurl
+import Glibc
+
+/// Compression of request bodies.
+public enum OTLPCompression: String, Sendable, CaseIterable {
+    case none
+    case gzip
+}
+
+/// Where and how span batches are sent.
+public struct OTLPHTTPSettings: Sendable {
+    /// The full URL of the POST, `http://` or `https://`, `/v1/traces` included.
+    public var endpoint = "http://localhost:4318/v1/traces"
+    /// Sent with each request, in this order. Values are never logged.
+    public var headers: [HTTPHeader] = []
+    public var compression = OTLPCompression.none
+    /// The longest that one attempt may take, milliseconds, connecting included; 0 means no limit
+    /// but that of the batch (``BatchSettings/exportTimeoutMs``).
+    public var timeoutMs = 10_000
+    /// PEM file with the certificates to trust instead of the system's.
+    public var certificatePath: String?
+    /// PEM files of the client's own certificate and key, for mutual TLS.
+    public var clientCertificatePath: String?
+    public var clientKeyPath: String?
+    /// Proxy URL. Proxies named by environment variables are ignored: they would see the headers.
+    public var proxy: String?
+    /// Requests in flight at once, each on its own connection. 1…64.
+    public var connections = 1
+    public var retry = RetryPolicy()
+    /// Numbers each request with a `tracemill-batch` header, for the ledger of the sink.
+    public var numbersBatches = false
+
+    public init() {}
+
+    public init(endpoint: String) {
+        self.endpoint = endpoint
+    }
+
+    /// Checks every value, without touching the network.
+    public func validate() throws(ConfigurationError) {
+        try Self.checkEndpoint(endpoint)
+        guard timeoutMs >= 0, timeoutMs <= Int(Int32.max) else {
+            throw .invalidSetting(
+                name: "timeoutMs", reason: "milliseconds from 0 (no limit) to \(Int32.max)")
+        }
+        guard (1...64).contains(connections) else {
+            throw .invalidSetting(name: "connections", reason: "from 1 to 64 requests in flight")
+        }
+        try retry.validate()
+        let files = [
+            (certificatePath, "certificate"), (clientCertificatePath, "client certificate"),
+            (clientKeyPath, "client key"),
+        ]
+        for case (let path?, let option) in files where unsafe access(path, R_OK) != 0 {
+            throw .unreadableFile(path: path, option: option)
+        }
+    }
+
+    /// `scheme://host:port/path`: no user-info, no query, fit for a log.
+    public var printableEndpoint: String { Self.printable(endpoint) }
+
+    static func checkEndpoint(_ endpoint: String) throws(ConfigurationError) {
+        let shown = printable(endpoint)
+        guard let scheme = endpoint.range(of: "://").map({ endpoint[..<$0.lowerBound] }) else {
+            throw .invalidEndpoint(
+                shown, reason: "it has no scheme; write http://\(shown) or https://\(shown)")
+        }
+        guard ["http", "https"].contains(scheme.lowercased()) else {
+            throw .invalidEndpoint(
+                shown, reason: "only http:// and https:// are spoken, not \(scheme)://")
+        }
+        guard !endpoint.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
+            throw .invalidEndpoint(shown, reason: "it contains a space or a control character")
+        }
+        guard let url = unsafe curl_url() else { throw .transport("no memory for a URL") }
+        defer { unsafe curl_url_cleanup(url) }
+        let status = unsafe curl_url_set(url, CURLUPART_URL, endpoint, 0)
+        guard status == CURLUE_OK else {
+            let reason = unsafe String(cString: curl_url_strerror(status))
+            throw .invalidEndpoint(shown, reason: reason)
+        }
+    }
+
+    private static func printable(_ endpoint: String) -> String {
+        var rest = endpoint[...]
+        var scheme = ""
+        if let mark = rest.range(of: "://") {
+            scheme = String(rest[..<mark.upperBound])
+            rest = rest[mark.upperBound...]
+        }
+        let authorityEnd = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
+        if let at = rest[..<authorityEnd].lastIndex(of: "@") {
+            rest = rest[rest.index(after: at)...]
+        }
+        let shown = rest.prefix { $0 != "?" && $0 != "#" }
+        return scheme
+            + String(
+                String.UnicodeScalarView(
+                    shown.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
+    }
+
+    /// Texts that must not be printed, even when a server echoes them.
+    var secrets: [String] {
+        var found = headers.map(\.value).filter { $0.utf8.count >= 4 }
+        for address in [endpoint, proxy ?? ""] {
+            guard let mark = address.range(of: "://") else { continue }
+            let authority = address[mark.upperBound...].prefix { $0 != "/" && $0 != "?" }
+            guard let at = authority.lastIndex(of: "@") else { continue }
+            let userInfo = authority[..<at]
+            found.append(String(userInfo))
+            if let colon = userInfo.firstIndex(of: ":") {
+                found.append(String(userInfo[userInfo.index(after: colon)...]))
+            }
+        }
+        return found.filter { !$0.isEmpty }.sorted { $0.utf8.count > $1.utf8.count }
+    }
+}
+
+extension StringProtocol {
+    /// The first place of `other`; Foundation's name without Foundation.
+    func range(of other: String) -> Range<Index>? {
+        var start = startIndex
+        while start != endIndex {
+            if self[start...].hasPrefix(other) {
+                return start..<index(start, offsetBy: other.count)
+            }
+            start = index(after: start)
+        }
+        return nil
+    }
+}
