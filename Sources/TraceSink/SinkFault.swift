@@ -1,0 +1,146 @@
+// What the sink can be told to do wrong. One case a kind of misbehaviour; where in the life of a
+// request each one strikes is in SinkRequestHandler+Faults.swift.
+
+/// A misbehaviour of the sink towards one request to `/v1/traces`.
+public enum SinkFault: Sendable, Equatable {
+    /// Reads the request and answers another status. Below 300 the spans count as received, else
+    /// they do not.
+    case status(StatusFault)
+    /// Answers 200 with a partial success. The spans count as received; the first delivery's
+    /// rejected ones are counted in `SinkLedger.spansRejected`.
+    case partialSuccess(rejected: Int, message: String)
+    /// Breaks the connection with a TCP reset.
+    case reset(ResetPoint)
+    /// Never answers; the connection stays open until the client closes it.
+    case hang(HangPoint)
+    /// Reads the request, counts its spans, and answers this many nanoseconds late.
+    case latency(nanoseconds: Int64)
+    /// Counts the spans and sends the answer byte by byte, one each so many nanoseconds.
+    case trickle(intervalNanoseconds: Int64)
+    /// Counts the spans and answers 200 with something no exporter should swallow.
+    case reply(ReplyFault)
+
+    /// An answer of the caller's choice.
+    public struct StatusFault: Sendable, Equatable {
+        /// The status code, 200…599.
+        public var code: Int
+        /// A `Retry-After` header for each, in order.
+        public var retryAfter: [RetryAfter]
+        /// The `Location` header, for redirects.
+        public var location: String?
+
+        /// An answer with this status.
+        public init(code: Int, retryAfter: [RetryAfter] = [], location: String? = nil) {
+            self.code = code
+            self.retryAfter = retryAfter
+            self.location = location
+        }
+    }
+
+    /// The value of a `Retry-After` header.
+    public enum RetryAfter: Sendable, Equatable {
+        /// As it stands, sensible or not.
+        case text(String)
+        /// The HTTP date this many seconds from the moment of the answer; negative for the past.
+        case dateFromNow(seconds: Int)
+    }
+
+    /// When a connection is reset.
+    public enum ResetPoint: String, Sendable, CaseIterable {
+        /// As soon as the head of the request is read. Nothing counts as received.
+        case before
+        /// When some of the body is read, before its end. Nothing counts as received.
+        case body
+        /// When all of it is read. The spans count as received, though nobody is told.
+        case after
+    }
+
+    /// From where on the sink is silent.
+    public enum HangPoint: String, Sendable, CaseIterable {
+        /// Reads the body, counts its spans, and does not answer.
+        case answer
+        /// Stops reading after the head: the client's sending stalls. Nothing counts as received.
+        case reading
+    }
+
+    /// A 200 that is not what it should be.
+    public enum ReplyFault: Sendable, Equatable {
+        /// A page of HTML, as a captive portal would send.
+        case html
+        /// A response message cut off in the middle.
+        case truncated
+        /// So many bytes in chunks, of which the message is one long unknown field.
+        case flood(bytes: Int)
+        /// A gzip body that inflates to so many bytes.
+        case bomb(bytes: Int)
+        /// So many header lines.
+        case headers(count: Int)
+    }
+}
+
+/// A fault and the requests it strikes, counted from 0 in order of arrival.
+public struct SinkFaultRule: Sendable, Equatable {
+    /// What happens.
+    public var fault: SinkFault
+    /// Requests let through before the first one it strikes.
+    public var after: Int
+    /// One request in this many is struck, beginning with the first after `after`.
+    public var every: Int
+    /// Requests it strikes in all; nil for no limit.
+    public var count: Int?
+    /// How long it strikes from the first time on, in nanoseconds; nil for no limit.
+    public var durationNanoseconds: Int64?
+
+    /// A rule; by default every request is struck.
+    public init(
+        _ fault: SinkFault, after: Int = 0, every: Int = 1, count: Int? = nil,
+        durationNanoseconds: Int64? = nil
+    ) {
+        precondition(after >= 0 && every >= 1, "after must be at least 0 and every at least 1")
+        self.fault = fault
+        self.after = after
+        self.every = every
+        self.count = count
+        self.durationNanoseconds = durationNanoseconds
+    }
+}
+
+/// The rules a sink follows. For each request the first rule that applies decides; the others do
+/// not see the request as struck.
+public struct SinkFaultSchedule: Sendable, Equatable {
+    /// The rules, in order of precedence.
+    public let rules: [SinkFaultRule]
+    private var progress: [Progress]
+    private var requests = 0
+
+    private struct Progress: Sendable, Equatable {
+        var struck = 0
+        var firstStrikeNs: UInt64?
+    }
+
+    /// A schedule of these rules; none by default.
+    public init(_ rules: [SinkFaultRule] = []) {
+        self.rules = rules
+        progress = Array(repeating: Progress(), count: rules.count)
+    }
+
+    /// Takes the next request in order of arrival and says which fault strikes it, if any.
+    /// - Parameter nowNs: a monotonic clock, in nanoseconds.
+    mutating func next(nowNs: @autoclosure () -> UInt64) -> SinkFault? {
+        let request = requests
+        requests += 1
+        for (index, rule) in rules.enumerated() {
+            guard request >= rule.after, (request - rule.after) % rule.every == 0 else { continue }
+            if let count = rule.count, progress[index].struck >= count { continue }
+            if let duration = rule.durationNanoseconds {
+                let now = nowNs()
+                let first = progress[index].firstStrikeNs ?? now
+                if now &- first >= UInt64(clamping: duration) { continue }
+                progress[index].firstStrikeNs = first
+            }
+            progress[index].struck += 1
+            return rule.fault
+        }
+        return nil
+    }
+}

@@ -1,0 +1,152 @@
+// What a request asks for, read from its head: the route, and for spans how the body is to be read.
+
+import NIOCore
+import NIOHTTP1
+
+/// An answer that is decided before the request was understood.
+struct SinkRefusal: Equatable {
+    /// The HTTP status.
+    var status: HTTPResponseStatus
+    /// Why, for people.
+    var message: String
+    /// For 405: the method that would have been right.
+    var allow: String?
+
+    init(_ status: HTTPResponseStatus, _ message: String, allow: String? = nil) {
+        self.status = status
+        self.message = message
+        self.allow = allow
+    }
+}
+
+/// Where a request goes.
+enum SinkRoute: Equatable {
+    /// `POST /v1/traces`
+    case traces
+    /// `GET /tracemill/v1/ledger`
+    case ledger
+    /// `GET /tracemill/v1/batches?through=N`
+    case batches(through: UInt64)
+    /// `POST /tracemill/v1/settle?through=N`
+    case settle(through: UInt64)
+    /// `GET /tracemill/v1/traces/<32 hex digits>`
+    case trace(TraceKey)
+    /// Nowhere.
+    case refused(SinkRefusal)
+
+    init(_ head: HTTPRequestHead) {
+        let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let path = parts.first ?? ""
+        let query = parts.count > 1 ? parts[1] : ""
+        let method: HTTPMethod
+        switch path {
+        case "/v1/traces":
+            method = .POST
+            self = .traces
+        case "/tracemill/v1/ledger":
+            method = .GET
+            self = .ledger
+        case "/tracemill/v1/batches":
+            method = .GET
+            self = Self.numbered(query) { .batches(through: $0) }
+        case "/tracemill/v1/settle":
+            method = .POST
+            self = Self.numbered(query) { .settle(through: $0) }
+        default:
+            let prefix = "/tracemill/v1/traces/"
+            guard path.hasPrefix(prefix) else {
+                self = .refused(SinkRefusal(.notFound, "no such path"))
+                return
+            }
+            method = .GET
+            if let key = TraceKey(hex: path.dropFirst(prefix.count)) {
+                self = .trace(key)
+            } else {
+                self = .refused(SinkRefusal(.badRequest, "a trace identifier has 32 hex digits"))
+            }
+        }
+        if head.method != method {
+            self = .refused(
+                SinkRefusal(
+                    .methodNotAllowed, "use \(method.rawValue) here", allow: method.rawValue))
+        }
+    }
+
+    private static func numbered(_ query: Substring, _ route: (UInt64) -> SinkRoute) -> SinkRoute {
+        for item in query.split(separator: "&") where item.hasPrefix("through=") {
+            if let number = UInt64(item.dropFirst("through=".count)) { return route(number) }
+        }
+        return .refused(SinkRefusal(.badRequest, "needs ?through=<batch number>"))
+    }
+}
+
+/// How the body of an export request is to be read.
+struct ExportHead {
+    /// The batch number, nil for none.
+    var batch: UInt64?
+    /// Whether the body is gzip.
+    var isGzip = false
+    /// The length it announced, nil when it comes in chunks.
+    var contentLength: Int?
+
+    /// Before a head is read.
+    static let none = ExportHead()
+
+    private init() {}
+
+    /// Reads the head; throws the refusal it deserves.
+    init(_ head: HTTPRequestHead, limits: SinkConfiguration.Limits) throws(SinkRefusal) {
+        guard let type = head.headers.first(name: "content-type"), Self.isProtobuf(type) else {
+            throw SinkRefusal(.unsupportedMediaType, "the content type must be application/x-protobuf")
+        }
+        for encoding in head.headers["content-encoding"] {
+            switch encoding.lowercased() {
+            case "identity", "": break
+            case "gzip" where !isGzip: isGzip = true
+            default:
+                throw SinkRefusal(.unsupportedMediaType, "the content encoding must be gzip or none")
+            }
+        }
+        let numbers = head.headers["tracemill-batch"]
+        if let text = numbers.first {
+            guard numbers.count == 1, let number = UInt64(text) else {
+                throw SinkRefusal(.badRequest, "tracemill-batch must be one decimal number")
+            }
+            batch = number
+        }
+        if let text = head.headers.first(name: "content-length") {
+            contentLength = Int(text)
+        }
+        if let contentLength, contentLength > limits.bodyBytesMax {
+            throw .tooLarge(limits.bodyBytesMax)
+        }
+    }
+
+    // The media type alone, parameters aside, in any case.
+    private static func isProtobuf(_ type: String) -> Bool {
+        if type == "application/x-protobuf" { return true }
+        let media = type.prefix { $0 != ";" }.lowercased()
+        return media.filter { $0 != " " && $0 != "\t" } == "application/x-protobuf"
+    }
+}
+
+extension SinkRefusal: Error {
+    /// A body beyond the cap.
+    static func tooLarge(_ bytesMax: Int) -> SinkRefusal {
+        SinkRefusal(.payloadTooLarge, "the body is larger than \(bytesMax) bytes")
+    }
+
+    /// No memory for the body now.
+    static let noMemory = SinkRefusal(
+        .serviceUnavailable, "too many bytes are being received at once")
+
+    /// What gzip's reader found.
+    init(_ error: InflateError, bytesMax: Int) {
+        switch error {
+        case .corrupt: self.init(.badRequest, "the body is not valid gzip")
+        case .incomplete: self.init(.badRequest, "the gzip body is incomplete")
+        case .tooLarge: self = .tooLarge(bytesMax)
+        case .noMemory: self = .noMemory
+        }
+    }
+}

@@ -1,0 +1,156 @@
+// What a connection writes: answers to exports, to control requests, refusals, and the ways of
+// closing.
+
+import FoundationEssentials
+import Glibc
+import NIOCore
+import NIOHTTP1
+
+extension SinkRequestHandler {
+    private static let protobuf = "application/x-protobuf"
+    private static let exportedHeaders = HTTPHeaders([
+        ("content-type", protobuf), ("content-length", "0"),
+    ])
+
+    /// Answers an export with an empty `ExportTraceServiceResponse`.
+    func answerExported() {
+        write(.ok, Self.exportedHeaders, body: nil)
+        finishAnswer()
+    }
+
+    /// Answers with a body.
+    func answer(
+        _ status: HTTPResponseStatus, type: String = protobuf, headers: [(String, String)] = [],
+        body: [UInt8]
+    ) {
+        var all = HTTPHeaders([("content-type", type), ("content-length", String(body.count))])
+        all.add(contentsOf: headers)
+        write(status, all, body: body.isEmpty ? nil : ByteBuffer(bytes: body))
+        finishAnswer()
+    }
+
+    /// Refuses a request that was read to its end, and counts that.
+    func answer(_ refusal: SinkRefusal) {
+        state.refuse()
+        answer(
+            refusal.status, headers: refusal.allow.map { [("allow", $0)] } ?? [],
+            body: OTLPMessages.status(code: 3, message: refusal.message))
+    }
+
+    /// Refuses a request before its end, and counts that; the connection is closed afterwards.
+    func refuseAtOnce(_ refusal: SinkRefusal) {
+        state.refuse()
+        keepAlive = false
+        let body = OTLPMessages.status(code: 3, message: refusal.message)
+        write(
+            refusal.status,
+            HTTPHeaders([
+                ("content-type", Self.protobuf), ("content-length", String(body.count)),
+            ]),
+            body: ByteBuffer(bytes: body))
+        linger()
+        context?.close(mode: .output, promise: nil)
+    }
+
+    /// Tells a client that waits for it to send its body.
+    func writeContinue() {
+        guard let context else { return }
+        let head = HTTPResponseHead(version: .http1_1, status: .continue)
+        context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
+    }
+
+    /// Answers a control request.
+    func answerControl(_ route: SinkRoute) {
+        switch route {
+        case .ledger:
+            answerJSON(state.ledger())
+        case .batches(let last):
+            var text = ""
+            for (number, entry) in state.unsettledBatches(through: last) {
+                let summary = entry.summary
+                text += "\(number) \(summary.spans) \(Hex.text(summary.identitySum))"
+                text += " \(Hex.text(summary.contentSum)) \(entry.deliveries)\n"
+            }
+            answer(.ok, type: "text/plain; charset=utf-8", body: Array(text.utf8))
+        case .settle(let last):
+            let folded = state.settle(through: last)
+            answer(.ok, type: "text/plain; charset=utf-8", body: Array("\(folded)\n".utf8))
+        case .trace(let key):
+            if let trace = state.trace(key) {
+                answerJSON(trace)
+            } else {
+                answer(SinkRefusal(.notFound, "no such trace is kept here"))
+            }
+        case .refused(let refusal):
+            answer(refusal)
+        case .traces:
+            preconditionFailure("an export is not a control request")
+        }
+    }
+
+    private func answerJSON(_ value: some Encodable) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        if let json = try? encoder.encode(value) {
+            answer(.ok, type: "application/json", body: Array(json))
+        } else {
+            answer(SinkRefusal(.internalServerError, "the answer cannot be written as JSON"))
+        }
+    }
+
+    // MARK: Writing
+
+    /// Writes a whole answer.
+    func write(_ status: HTTPResponseStatus, _ headers: HTTPHeaders, body: ByteBuffer?) {
+        writeHead(status, headers)
+        if let body {
+            context?.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        }
+        context?.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    }
+
+    /// Writes the head of an answer, which says whether the connection stays open.
+    func writeHead(_ status: HTTPResponseStatus, _ headers: HTTPHeaders) {
+        var headers = headers
+        if !keepAlive { headers.replaceOrAdd(name: "connection", value: "close") }
+        let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
+        context?.write(wrapOutboundOut(.head(head)), promise: nil)
+    }
+
+    /// To be called when an answer is written to its end.
+    func finishAnswer() {
+        guard phase == .answer else { return }
+        if keepAlive { becomeIdle() } else { closeWhenWritten() }
+    }
+
+    // MARK: Closing
+
+    /// Closes at once, in good order.
+    func close() {
+        context?.close(promise: nil)
+    }
+
+    private func closeWhenWritten() {
+        linger()
+        context?.close(mode: .output, promise: nil)
+    }
+
+    /// Breaks the connection with a TCP reset: SO_LINGER of zero, then close.
+    func reset() {
+        phase = .closed
+        guard let context else { return }
+        if let socket = context.channel as? any SocketOptionProvider {
+            _ = socket.setSoLinger(Glibc.linger(l_onoff: 1, l_linger: 0))
+        }
+        context.close(promise: nil)
+    }
+}
+
+/// Numbers in hexadecimal, as the control endpoints write them.
+enum Hex {
+    /// Sixteen digits.
+    static func text(_ value: UInt64) -> String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+}

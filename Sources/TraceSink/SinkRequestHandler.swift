@@ -1,0 +1,329 @@
+// One connection's requests: reads heads and bodies, decides, and hands over to the answers. Lives
+// on its connection's event loop.
+
+import NIOCore
+import NIOHTTP1
+import TraceResults
+
+/// The last handler of a connection's pipeline.
+final class SinkRequestHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    /// Where the connection stands.
+    enum Phase {
+        /// Between requests.
+        case idle
+        /// Bytes of a head have arrived, not all of them.
+        case head
+        /// The head is read, the body is being read.
+        case body
+        /// The request is read, its answer is not written.
+        case answer
+        /// An answer was written before the request was read; the rest is read and dropped.
+        case lingering
+        /// A fault keeps the connection silent.
+        case silent
+        /// Closed.
+        case closed
+    }
+
+    let configuration: SinkConfiguration
+    let state: SinkState
+    let loop: SinkLoop
+    var phase = Phase.idle
+    var context: ChannelHandlerContext?
+    var keepAlive = true
+    private var deadlineNs = UInt64.max
+    private var bytesWaiting = false
+
+    // The request being read.
+    private var route = SinkRoute.traces
+    private var head = ExportHead.none
+    private var refusal: SinkRefusal?
+    private var fault: SinkFault?
+    private var wireBytes = 0
+    // The body, if one buffer brought all of it; else it is put together in `body`.
+    private var whole: ByteBuffer?
+    private var body: BodyBuffer?
+    private var inflater: GzipInflater?
+
+    init(configuration: SinkConfiguration, state: SinkState, loop: SinkLoop) {
+        self.configuration = configuration
+        self.state = state
+        self.loop = loop
+    }
+
+    // MARK: Connection
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        loop.add(self)
+        // The first head has to come as soon as the connection is there.
+        phase = .head
+        setDeadline(configuration.limits.headerDeadlineNs)
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if phase == .body { endBody() }
+        phase = .closed
+        loop.remove(self)
+        releaseBody()
+        self.context = nil
+        context.fireChannelInactive()
+    }
+
+    /// Called for every read, before it is decoded.
+    func bytesArrived() {
+        switch phase {
+        case .idle:
+            phase = .head
+            setDeadline(configuration.limits.headerDeadlineNs)
+        case .answer: bytesWaiting = true
+        default: break
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let error = error as? HTTPParserError else {
+            close()
+            return
+        }
+        switch phase {
+        case .lingering, .silent, .closed: return
+        case .idle, .head, .body, .answer: break
+        }
+        if phase == .body { endBody() }
+        refuseAtOnce(
+            error == .headerOverflow
+                ? SinkRefusal(.requestHeaderFieldsTooLarge, "the head is too large")
+                : SinkRefusal(.badRequest, "not a valid HTTP/1 request"))
+    }
+
+    // MARK: Deadlines
+
+    private func setDeadline(_ nanoseconds: Int64) {
+        deadlineNs = ProcessUsage.monotonicNs() &+ UInt64(clamping: nanoseconds)
+    }
+
+    /// Called every now and then: gives up on a client that is too slow.
+    func checkDeadline(nowNs: UInt64) {
+        guard nowNs >= deadlineNs else { return }
+        deadlineNs = .max
+        if phase == .body {
+            endBody()
+            refuseAtOnce(SinkRefusal(.requestTimeout, "the body took too long"))
+        } else {
+            close()
+        }
+    }
+
+    /// The request is answered: the next one may come.
+    func becomeIdle() {
+        fault = nil
+        if bytesWaiting {
+            bytesWaiting = false
+            phase = .head
+            setDeadline(configuration.limits.headerDeadlineNs)
+        } else {
+            phase = .idle
+            setDeadline(configuration.limits.idleDeadlineNs)
+        }
+    }
+
+    /// Reads and drops what still comes, for a second at most: closing at once would reset the
+    /// connection, and the client might never see the answer.
+    func linger() {
+        phase = .lingering
+        setDeadline(1_000_000_000)
+    }
+
+    /// Stays open without a word for as long as an idle connection may.
+    func beSilent() {
+        phase = .silent
+        setDeadline(configuration.limits.idleDeadlineNs)
+    }
+
+    // MARK: Request
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head): begin(head)
+        case .body(let part): read(part)
+        case .end: end()
+        }
+    }
+
+    private func begin(_ request: HTTPRequestHead) {
+        guard phase == .idle || phase == .head else { return }
+        phase = .body
+        setDeadline(configuration.limits.bodyDeadlineNs)
+        keepAlive = request.isKeepAlive
+        route = SinkRoute(request)
+        refusal = nil
+        fault = nil
+        head = .none
+        wireBytes = 0
+        if case .refused(let reason) = route { refusal = reason }
+        if route == .traces {
+            fault = state.arrive()
+            guard !strikesAtHead(fault) else { return }
+            do {
+                head = try ExportHead(request, limits: configuration.limits)
+            } catch {
+                refusal = error
+            }
+        }
+        let expectsContinue =
+            request.headers.first(name: "expect")?.lowercased() == "100-continue"
+        if let refusal, refusal.status == .payloadTooLarge || expectsContinue {
+            refuseAtOnce(refusal)
+        } else if expectsContinue {
+            writeContinue()
+        }
+    }
+
+    private func read(_ part: ByteBuffer) {
+        guard phase == .body else { return }
+        wireBytes += part.readableBytes
+        if wireBytes > configuration.limits.bodyBytesMax {
+            endBody()
+            refuseAtOnce(.tooLarge(configuration.limits.bodyBytesMax))
+            return
+        }
+        if strikesInBody(fault) {
+            endBody()
+            reset()
+            return
+        }
+        guard refusal == nil, route == .traces else { return }
+        if !head.isGzip, wireBytes == head.contentLength, part.readableBytes == wireBytes {
+            whole = part
+            return
+        }
+        let body = body ?? takeBody()
+        do {
+            try store(part, in: body)
+        } catch {
+            refusal = error
+            if error.status != .badRequest {
+                endBody()
+                refuseAtOnce(error)
+            }
+        }
+    }
+
+    private func store(_ part: ByteBuffer, in body: BodyBuffer) throws(SinkRefusal) {
+        let limits = configuration.limits
+        let isGzip = head.isGzip
+        let inflater = inflater
+        let result: Result<Void, SinkRefusal> = unsafe part.withUnsafeReadableBytes { bytes in
+            if isGzip {
+                guard let inflater else { return .failure(.noMemory) }
+                do throws(InflateError) {
+                    unsafe try inflater.inflate(
+                        bytes, into: body, sizeMax: limits.inflatedBytesMax)
+                } catch {
+                    return .failure(SinkRefusal(error, bytesMax: limits.inflatedBytesMax))
+                }
+                return .success(())
+            }
+            return unsafe body.append(bytes) ? .success(()) : .failure(.noMemory)
+        }
+        try result.get()
+    }
+
+    private func end() {
+        guard phase == .body else { return }
+        phase = .answer
+        deadlineNs = .max
+        defer { releaseBody() }
+        guard route == .traces else {
+            if let refusal { answer(refusal) } else { answerControl(route) }
+            return
+        }
+        var inflated = wireBytes
+        if head.isGzip {
+            inflated = body?.count ?? 0
+            if refusal == nil {
+                do throws(InflateError) {
+                    guard let inflater else { throw InflateError.incomplete }
+                    try inflater.finish()
+                } catch {
+                    refusal = SinkRefusal(error, bytesMax: configuration.limits.inflatedBytesMax)
+                }
+            }
+        }
+        state.countBody(received: wireBytes, inflated: inflated)
+        if let refusal {
+            answer(refusal)
+            return
+        }
+        if let whole {
+            unsafe whole.withUnsafeReadableBytes { unsafe receive($0) }
+        } else if let body {
+            unsafe receive(body.bytes)
+        } else {
+            unsafe receive(UnsafeRawBufferPointer(start: nil, count: 0))
+        }
+    }
+
+    private func receive(_ bytes: UnsafeRawBufferPointer) {
+        do {
+            var verified: VerifiedRequest?
+            let summary: BatchSummary
+            switch configuration.mode {
+            case .count:
+                summary = unsafe try CountScanner.scan(bytes)
+            case .verify:
+                let result = unsafe try RequestVerifier.verify(bytes)
+                summary = result.summary
+                verified = result
+            }
+            if let rejected = countsAsReceived(fault) {
+                state.receive(
+                    summary, batch: head.batch, rejected: rejected, verified: verified)
+            }
+            answerExport(fault)
+        } catch {
+            answer(SinkRefusal(.badRequest, "not an ExportTraceServiceRequest: \(error)"))
+        }
+    }
+
+    // MARK: Body
+
+    private func takeBody() -> BodyBuffer {
+        let taken = loop.bodies.take()
+        body = taken
+        if head.isGzip {
+            if let inflater {
+                inflater.reset()
+            } else {
+                inflater = try? GzipInflater()
+            }
+        } else if let contentLength = head.contentLength {
+            // A length is only a promise: no more than this is set aside before bytes come.
+            _ = taken.reserve(min(contentLength, 4 << 20))
+        }
+        return taken
+    }
+
+    private func releaseBody() {
+        whole = nil
+        if let body { loop.bodies.give(body) }
+        body = nil
+    }
+
+    // The body ends before its end: what came of it is counted, not kept.
+    private func endBody() {
+        if route == .traces {
+            state.countBody(
+                received: wireBytes, inflated: head.isGzip ? body?.count ?? 0 : wireBytes)
+        }
+        releaseBody()
+    }
+}

@@ -1,0 +1,144 @@
+// The sink as a whole: binds, accepts, answers for its ledger, stops.
+
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+public import TraceResults
+
+/// Why a sink did not start.
+public struct SinkStartError: Error, CustomStringConvertible {
+    /// What went wrong, where, and what to do.
+    public let description: String
+}
+
+/// A running OTLP/HTTP receiver. Thread-safe; its methods must not be called on its own event
+/// loops, which only its own handlers run on.
+public final class SinkServer: Sendable {
+    private let group: MultiThreadedEventLoopGroup
+    private let channel: any Channel
+    private let state: SinkState
+    private let loops: [SinkLoop]
+    private let isStopped = Mutex(false)
+
+    /// The address it listens on.
+    public let host: String
+    /// The port it listens on.
+    public let port: Int
+
+    private init(
+        group: MultiThreadedEventLoopGroup, channel: any Channel, state: SinkState,
+        loops: [SinkLoop], host: String, port: Int
+    ) {
+        self.group = group
+        self.channel = channel
+        self.state = state
+        self.loops = loops
+        self.host = host
+        self.port = port
+    }
+
+    /// Binds and begins to accept. Blocks until it listens.
+    /// - Throws: ``SinkStartError`` when the address cannot be bound.
+    public static func start(
+        _ configuration: SinkConfiguration = SinkConfiguration()
+    ) throws(SinkStartError) -> SinkServer {
+        precondition(configuration.threads >= 1, "a sink needs at least one thread")
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
+        let state = SinkState(configuration)
+        let limits = configuration.limits
+        let loops = group.makeIterator().map {
+            SinkLoop($0, heldBodyBytesMax: limits.heldBodyBytesMax / configuration.threads)
+        }
+        do {
+            let channel = try bootstrap(group, configuration, state, loops)
+                .bind(host: configuration.host, port: configuration.port).wait()
+            let shortest = min(limits.headerDeadlineNs, limits.bodyDeadlineNs, limits.idleDeadlineNs)
+            for loop in loops {
+                loop.startSweep(everyNs: max(5_000_000, min(250_000_000, shortest / 4)))
+            }
+            return SinkServer(
+                group: group, channel: channel, state: state, loops: loops,
+                host: configuration.host,
+                port: channel.localAddress?.port ?? configuration.port)
+        } catch {
+            try? group.syncShutdownGracefully()
+            throw SinkStartError(
+                description:
+                    "cannot listen on \(configuration.host):\(configuration.port): \(error); "
+                    + "is the port taken? port 0 takes a free one")
+        }
+    }
+
+    private static func bootstrap(
+        _ group: MultiThreadedEventLoopGroup, _ configuration: SinkConfiguration,
+        _ state: SinkState, _ loops: [SinkLoop]
+    ) -> ServerBootstrap {
+        ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(
+                    minimum: 1 << 14, initial: 1 << 16, maximum: 1 << 20)
+            )
+            .childChannelOption(.maxMessagesPerRead, value: 4)
+            .childChannelInitializer { channel in
+                guard state.openConnection() else { return channel.close() }
+                channel.closeFuture.whenComplete { _ in state.closeConnection() }
+                return channel.eventLoop.makeCompletedFuture {
+                    guard let loop = loops.first(where: { $0.eventLoop === channel.eventLoop })
+                    else { preconditionFailure("a connection on no loop of ours") }
+                    try addHandlers(to: channel, configuration, state, loop)
+                }
+            }
+    }
+
+    private static func addHandlers(
+        to channel: any Channel, _ configuration: SinkConfiguration, _ state: SinkState,
+        _ loop: SinkLoop
+    ) throws {
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = configuration.limits.headerBytesMax
+        limits.maxHeaderListSize = configuration.limits.headerBytesMax
+        let handler = SinkRequestHandler(configuration: configuration, state: state, loop: loop)
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(HTTPResponseEncoder())
+        try pipeline.addHandler(ByteWatch(handler))
+        try pipeline.addHandler(
+            ByteToMessageHandler(HTTPRequestDecoder(limitConfiguration: limits)))
+        // Holds back pipelined requests until the one before is answered.
+        try pipeline.addHandler(HTTPServerPipelineHandler())
+        try pipeline.addHandler(handler)
+    }
+
+    /// The line that tells a parent process, or a person, that the sink is ready.
+    public var listeningLine: String {
+        "tracemill sink listening on http://\(host):\(port)"
+    }
+
+    /// The books as they stand. Takes a lock that event loops want too: microseconds in count mode,
+    /// up to a second in verify mode with a million spans kept.
+    public func ledger() -> SinkLedger {
+        state.ledger()
+    }
+
+    /// Stops listening, closes every connection, and ends the event loops. Blocks until that is
+    /// done; a second call does nothing.
+    public func shutdown() {
+        let isFirst = isStopped.withLock { stopped in
+            defer { stopped = true }
+            return !stopped
+        }
+        guard isFirst else { return }
+        try? channel.close().wait()
+        for loop in loops { loop.closeAll() }
+        try? group.syncShutdownGracefully()
+    }
+
+    /// Blocks until the sink stops listening.
+    public func waitUntilStopped() {
+        try? channel.closeFuture.wait()
+    }
+}
