@@ -1,0 +1,123 @@
+#define _GNU_SOURCE
+#include "CThread.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+_Thread_local struct tracemill_thread tracemill_thread_block
+    __attribute__((tls_model("initial-exec")));
+
+static pthread_key_t exit_key;
+static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
+static void (*exit_callback)(void *);
+
+static void thread_ended(void *block) {
+    struct tracemill_thread *thread = block;
+    for (int i = 0; i < TRACEMILL_RECORDERS_MAX; i++) {
+        void *producer = thread->entries[i].producer;
+        thread->entries[i].epoch = 0;
+        thread->entries[i].producer = NULL;
+        if (producer) exit_callback(producer);
+    }
+    // A later destructor of this thread may trace again: it registers anew.
+    thread->registered = false;
+}
+
+static void exit_key_create(void) {
+    if (pthread_key_create(&exit_key, thread_ended) != 0) abort();
+}
+
+void tracemill_thread_register(void (*on_exit)(void *)) {
+    if (tracemill_thread_block.registered) return;
+    tracemill_thread_block.registered = true;
+    __atomic_store_n(&exit_callback, on_exit, __ATOMIC_RELEASE);
+    pthread_once(&exit_once, exit_key_create);
+    pthread_setspecific(exit_key, &tracemill_thread_block);
+}
+
+bool tracemill_needs_fence = true;
+
+__attribute__((constructor)) static void barrier_register(void) {
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+    return;  // the sanitizer does not see membarrier: fence openly there
+#endif
+#endif
+    if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0) {
+        tracemill_needs_fence = false;
+    }
+}
+
+bool tracemill_process_barrier(void) {
+    if (tracemill_needs_fence) {
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        return false;
+    }
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+}
+
+struct tracemill_gate {
+    pthread_mutex_t mutex;
+    pthread_cond_t condition;
+};
+
+struct tracemill_gate *tracemill_gate_new(void) {
+    struct tracemill_gate *gate = malloc(sizeof *gate);
+    if (!gate) abort();
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&gate->mutex, NULL);
+    pthread_cond_init(&gate->condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+    return gate;
+}
+
+void tracemill_gate_lock(struct tracemill_gate *gate) { pthread_mutex_lock(&gate->mutex); }
+void tracemill_gate_unlock(struct tracemill_gate *gate) { pthread_mutex_unlock(&gate->mutex); }
+void tracemill_gate_wait(struct tracemill_gate *gate) {
+    pthread_cond_wait(&gate->condition, &gate->mutex);
+}
+bool tracemill_gate_wait_until(struct tracemill_gate *gate, uint64_t deadline_ns) {
+    struct timespec t = {
+        .tv_sec = (time_t)(deadline_ns / 1000000000u),
+        .tv_nsec = (long)(deadline_ns % 1000000000u),
+    };
+    return pthread_cond_timedwait(&gate->condition, &gate->mutex, &t) != ETIMEDOUT;
+}
+void tracemill_gate_broadcast(struct tracemill_gate *gate) {
+    pthread_cond_broadcast(&gate->condition);
+}
+
+int tracemill_eventfd_new(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+void tracemill_eventfd_signal(int fd) {
+    uint64_t one = 1;
+    while (write(fd, &one, sizeof one) < 0 && errno == EINTR) {
+    }
+}
+bool tracemill_eventfd_take(int fd) {
+    uint64_t value = 0;
+    ssize_t n;
+    while ((n = read(fd, &value, sizeof value)) < 0 && errno == EINTR) {
+    }
+    return n == (ssize_t)sizeof value;
+}
+
+void tracemill_random_bytes(void *bytes, uint64_t count) {
+    uint8_t *at = bytes;
+    while (count > 0) {
+        ssize_t n = getrandom(at, count > 256 ? 256 : count, 0);
+        if (n < 0) {
+            if (errno == EINTR) continue;
+            abort();
+        }
+        at += n;
+        count -= (uint64_t)n;
+    }
+}

@@ -1,0 +1,117 @@
+// What Swift cannot say: a thread-local block reached in one instruction, the cycle counter,
+// and the few system calls of the exporter's sleep. Everything here is inline but the block itself.
+#ifndef TRACEMILL_CTHREAD_H
+#define TRACEMILL_CTHREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <x86intrin.h>
+#endif
+
+/// How many recorders may exist at one time in a process.
+#define TRACEMILL_RECORDERS_MAX 64
+
+/// What one thread knows of one recorder. `epoch` tells a recorder from an earlier one that had
+/// the same index.
+struct tracemill_thread_entry {
+    uint64_t epoch;
+    void *producer;
+};
+
+/// The calling thread's block: one entry a recorder index.
+struct tracemill_thread {
+    struct tracemill_thread_entry entries[TRACEMILL_RECORDERS_MAX];
+    bool registered;
+};
+
+extern _Thread_local struct tracemill_thread tracemill_thread_block
+    __attribute__((tls_model("initial-exec")));
+
+/// The entry of recorder `index` in the calling thread's block.
+static inline struct tracemill_thread_entry *tracemill_thread_entry(uint32_t index) {
+    return &tracemill_thread_block.entries[index];
+}
+
+/// Calls `on_exit(producer)` for each producer of this thread when the thread ends. Once a thread is enough.
+void tracemill_thread_register(void (*on_exit)(void *producer));
+
+/// The cycle counter: TSC on x86-64, CNTVCT on arm64, 0 elsewhere. Unserialised: neighbours may overlap.
+static inline uint64_t tracemill_cycles(void) {
+#if defined(__x86_64__)
+    return __rdtsc();
+#elif defined(__aarch64__)
+    uint64_t value;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(value));
+    return value;
+#else
+    return 0;
+#endif
+}
+
+/// Whether the cycle counter runs at one rate on every core and in every sleep state.
+static inline bool tracemill_cycles_invariant(void) {
+#if defined(__x86_64__)
+    unsigned a, b, c, d;
+    if (!__get_cpuid(0x80000000u, &a, &b, &c, &d) || a < 0x80000007u) return false;
+    __get_cpuid(0x80000007u, &a, &b, &c, &d);
+    return (d >> 8) & 1;
+#elif defined(__aarch64__)
+    return true;
+#else
+    return false;
+#endif
+}
+
+static inline uint64_t tracemill_clock_ns(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/// Nanoseconds of CLOCK_MONOTONIC.
+static inline uint64_t tracemill_monotonic_ns(void) { return tracemill_clock_ns(CLOCK_MONOTONIC); }
+/// Nanoseconds of CLOCK_REALTIME (Unix time).
+static inline uint64_t tracemill_realtime_ns(void) { return tracemill_clock_ns(CLOCK_REALTIME); }
+
+/// A pause between two looks at a busy word.
+static inline void tracemill_pause(void) {
+#if defined(__x86_64__)
+    _mm_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+/// Makes every running thread of the process pass a full memory barrier (membarrier(2)). False where the
+/// kernel has no such call: then `tracemill_fence_if_needed` fences in each thread.
+bool tracemill_process_barrier(void);
+/// A full fence, in a process where `tracemill_process_barrier` cannot make one for this thread.
+extern bool tracemill_needs_fence;
+static inline void tracemill_fence_if_needed(void) {
+    if (tracemill_needs_fence) __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+/// A mutex and condition pair kept in plain memory (pthread, which the thread sanitizer understands).
+struct tracemill_gate;
+struct tracemill_gate *tracemill_gate_new(void);
+void tracemill_gate_lock(struct tracemill_gate *);
+void tracemill_gate_unlock(struct tracemill_gate *);
+void tracemill_gate_wait(struct tracemill_gate *);
+/// Waits until `deadline_ns` of CLOCK_MONOTONIC at the latest. False when that came first.
+bool tracemill_gate_wait_until(struct tracemill_gate *, uint64_t deadline_ns);
+void tracemill_gate_broadcast(struct tracemill_gate *);
+
+/// A new non-blocking eventfd, or -1.
+int tracemill_eventfd_new(void);
+void tracemill_eventfd_signal(int fd);
+/// Empties the eventfd; true when it had been signalled.
+bool tracemill_eventfd_take(int fd);
+
+/// Fills `bytes` from getrandom(2).
+void tracemill_random_bytes(void *bytes, uint64_t count);
+
+#endif

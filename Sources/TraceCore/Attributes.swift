@@ -1,0 +1,270 @@
+// Names known ahead and lists of attributes, encoded once.
+// Interned bytes live as long as the process: intern constants, not data.
+import CThread
+import Synchronization
+
+/// Interned bytes: encoded once, padded so that copies may read past them, never freed.
+@safe struct InternedBytes: @unchecked Sendable {
+    // Safe because the bytes are written before the handle is made and never change or go away.
+    let pointer: UnsafeRawPointer
+    let count: Int
+}
+
+/// The process-wide table of interned names. Any thread; a lock for each look-up, so not for the span path.
+enum InternTable {
+    private static let table = Mutex<[String: InternedBytes]>([:])
+
+    static func bytes(of text: String) -> InternedBytes {
+        table.withLock { table in
+            if let known = table[text] { return known }
+            var text = text
+            let interned = text.withUTF8 { utf8 in
+                let copy = UnsafeMutableRawPointer.allocate(
+                    byteCount: utf8.count + 2 * Wire.slackBytes, alignment: 16)
+                unsafe copy.initializeMemory(
+                    as: UInt8.self, repeating: 0, count: utf8.count + 2 * Wire.slackBytes)
+                if let source = utf8.baseAddress {
+                    unsafe copy.copyMemory(from: source, byteCount: utf8.count)
+                }
+                return unsafe InternedBytes(pointer: UnsafeRawPointer(copy), count: utf8.count)
+            }
+            table[text] = interned
+            return interned
+        }
+    }
+}
+
+/// The name of a span or event, interned for ever. Make one for each name known ahead and keep it.
+public struct SpanName: Sendable {
+    let bytes: InternedBytes
+
+    /// Interns `name`. Any thread; takes a lock and may allocate.
+    public init(_ name: String) { bytes = InternTable.bytes(of: name) }
+}
+
+/// The key of an attribute, interned for ever. Make one for each key known ahead and keep it.
+public struct AttributeKey: Sendable {
+    /// UTF-8 without tag or length.
+    let bytes: InternedBytes
+    /// Which bit of a span's key filter stands for this key.
+    let filterBit: UInt8
+
+    /// Interns `key`. Any thread; takes a lock and may allocate. An empty key is legal on the wire but
+    /// OpenTelemetry asks for a non-empty one: setting it does nothing.
+    public init(_ key: String) {
+        bytes = InternTable.bytes(of: key)
+        filterBit = unsafe AttributeKey.filterBit(bytes.pointer, bytes.count)
+    }
+
+    /// A cheap hash of a key: its length, its first and its last eight bytes.
+    @inline(__always)
+    static func filterBit(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt8 {
+        var head: UInt64 = 0
+        var tail: UInt64 = 0
+        if count >= 8 {
+            head = unsafe bytes.loadUnaligned(as: UInt64.self)
+            tail = unsafe bytes.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
+        } else {
+            for index in 0..<count {
+                head = unsafe head << 8 | UInt64(bytes.load(fromByteOffset: index, as: UInt8.self))
+            }
+        }
+        let mixed =
+            (head &* 0x9E37_79B9_7F4A_7C15) ^ (tail &* 0xC2B2_AE3D_27D4_EB4F)
+            ^ (UInt64(truncatingIfNeeded: count) &* 0x1656_67B1_9E37_79F9)
+        return UInt8(truncatingIfNeeded: (mixed ^ mixed >> 29) &* 0x9E37_79B9_7F4A_7C15 >> 56)
+    }
+}
+
+/// A list of attributes, encoded once and copied whole: for attributes that many spans share, for events,
+/// links and resources. A value type; setting a present key overwrites it in place.
+public struct SpanAttributes: Sendable {
+    /// Each entry: the tag of span attributes, the length, the KeyValue message.
+    private(set) var entries: [UInt8] = []
+    /// How many entries there are.
+    public private(set) var count = 0
+    /// The union of the keys' filter bits.
+    private(set) var filter = KeyFilter()
+    /// The longest string in it, in UTF-8 bytes: no longer than a limit means nothing to cut.
+    private(set) var utf8CountMax = 0
+
+    public init() {}
+
+    public mutating func set(_ key: AttributeKey, _ value: String) {
+        var value = value
+        value.withUTF8 { utf8 in
+            utf8CountMax = max(utf8CountMax, utf8.count)
+            let valueCount = ValueBytes.count(utf8Count: utf8.count)
+            unsafe append(key, valueCount: valueCount) { cursor in
+                guard let base = utf8.baseAddress else {
+                    unsafe Wire.byte(0x0a, &cursor)
+                    unsafe Wire.byte(0, &cursor)
+                    return
+                }
+                unsafe ValueBytes.write(utf8: base, utf8.count, &cursor)
+            }
+        }
+    }
+
+    public mutating func set(_ key: AttributeKey, _ value: Int) {
+        unsafe append(key, valueCount: ValueBytes.count(int: Int64(value))) {
+            unsafe ValueBytes.write(int: Int64(value), &$0)
+        }
+    }
+
+    public mutating func set(_ key: AttributeKey, _ value: Double) {
+        unsafe append(key, valueCount: ValueBytes.doubleCount) {
+            unsafe ValueBytes.write(double: value, &$0)
+        }
+    }
+
+    public mutating func set(_ key: AttributeKey, _ value: Bool) {
+        unsafe append(key, valueCount: ValueBytes.boolCount) {
+            unsafe ValueBytes.write(bool: value, &$0)
+        }
+    }
+
+    private mutating func append(
+        _ key: AttributeKey, valueCount: Int, _ writeValue: (inout Cursor) -> Void
+    ) {
+        guard key.bytes.count > 0 else { return }
+        let encoded = unsafe [UInt8](
+            unsafeUninitializedCapacity: KeyValueBytes.entryCount(
+                keyCount: key.bytes.count, valueCount: valueCount) + Wire.slackBytes
+        ) { buffer, initialized in
+            let start = UnsafeMutableRawPointer(buffer.baseAddress!)
+            var cursor = unsafe start
+            unsafe KeyValueBytes.writeHead(
+                tag: Wire.spanAttributesTag, key.bytes.pointer, key.bytes.count,
+                isKeyPadded: true, valueCount: valueCount, &cursor)
+            unsafe writeValue(&cursor)
+            initialized = unsafe cursor - start
+        }
+        unsafe insert(encoded, key: key.bytes.pointer, key.bytes.count, filterBit: key.filterBit)
+    }
+
+    /// Adds every attribute of `other`, overwriting those with the same key.
+    public mutating func append(contentsOf other: SpanAttributes) {
+        utf8CountMax = max(utf8CountMax, other.utf8CountMax)
+        unsafe other.entries.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return }
+            unsafe EntryWalker.forEachAttribute(in: base, from: 0, to: bytes.count) { entry, key in
+                let keyBytes = unsafe base + key.lowerBound
+                unsafe insert(
+                    Array(UnsafeRawBufferPointer(rebasing: bytes[entry])), key: keyBytes, key.count,
+                    filterBit: AttributeKey.filterBit(keyBytes, key.count))
+            }
+        }
+    }
+
+    private mutating func insert(
+        _ entry: [UInt8], key: UnsafeRawPointer, _ keyCount: Int, filterBit: UInt8
+    ) {
+        var present: Range<Int>?
+        if filter.mayContain(filterBit) {
+            present = unsafe entries.withUnsafeBytes { bytes in
+                unsafe bytes.baseAddress.flatMap {
+                    unsafe EntryWalker.find(key, keyCount, in: $0, from: 0, to: bytes.count)
+                }
+            }
+        }
+        if let present {
+            entries.replaceSubrange(present, with: entry)
+        } else {
+            entries.append(contentsOf: entry)
+            filter.insert(filterBit)
+            count += 1
+        }
+    }
+}
+
+/// 256 bits that say which keys a span surely has not got.
+struct KeyFilter: Sendable {
+    var words = InlineArray<4, UInt64>(repeating: 0)
+
+    @inline(__always)
+    func mayContain(_ bit: UInt8) -> Bool {
+        words[Int(bit >> 6)] & (1 << UInt64(bit & 63)) != 0
+    }
+
+    @inline(__always)
+    mutating func insert(_ bit: UInt8) {
+        words[Int(bit >> 6)] |= 1 << UInt64(bit & 63)
+    }
+
+    mutating func formUnion(_ other: KeyFilter) {
+        for index in 0..<4 { words[index] |= other.words[index] }
+    }
+}
+
+/// A KeyValue message as a field: tag, length, key (field 1), then the head of the value (field 2).
+enum KeyValueBytes {
+    @inline(__always)
+    static func messageCount(keyCount: Int, valueCount: Int) -> Int {
+        1 &+ Wire.varintBytes(keyCount) &+ keyCount &+ 1 &+ Wire.varintBytes(valueCount)
+            &+ valueCount
+    }
+
+    @inline(__always)
+    static func entryCount(keyCount: Int, valueCount: Int) -> Int {
+        let message = messageCount(keyCount: keyCount, valueCount: valueCount)
+        return 1 &+ Wire.varintBytes(message) &+ message
+    }
+
+    /// Everything up to the AnyValue message, which the caller writes next.
+    @inline(__always)
+    static func writeHead(
+        tag: UInt8, _ key: UnsafeRawPointer, _ keyCount: Int, isKeyPadded: Bool, valueCount: Int,
+        _ cursor: inout Cursor
+    ) {
+        unsafe Wire.byte(tag, &cursor)
+        unsafe Wire.varint(messageCount(keyCount: keyCount, valueCount: valueCount), &cursor)
+        unsafe Wire.byte(0x0a, &cursor)
+        unsafe Wire.varint(keyCount, &cursor)
+        if isKeyPadded {
+            unsafe Wire.copyPadded(key, keyCount, &cursor)
+        } else {
+            unsafe Wire.copy(key, keyCount, &cursor)
+        }
+        unsafe Wire.byte(0x12, &cursor)
+        unsafe Wire.varint(valueCount, &cursor)
+    }
+}
+
+/// Steps over fields that this module wrote: each a one-byte tag, a length, a payload.
+enum EntryWalker {
+    /// The range of the attribute entry with that key, tag included; nil when there is none.
+    static func find(
+        _ key: UnsafeRawPointer, _ keyCount: Int, in bytes: UnsafeRawPointer, from start: Int,
+        to end: Int
+    ) -> Range<Int>? {
+        var offset = start
+        while offset < end {
+            let entry = offset
+            let tag = unsafe bytes.load(fromByteOffset: offset, as: UInt8.self)
+            offset += 1
+            let length = unsafe Wire.readVarint(bytes, &offset)
+            let next = offset + length
+            if tag == Wire.spanAttributesTag {
+                offset += 1  // the key's own tag
+                let foundCount = unsafe Wire.readVarint(bytes, &offset)
+                if foundCount == keyCount, unsafe isEqual(bytes + offset, key, keyCount) {
+                    return entry..<next
+                }
+            }
+            offset = next
+        }
+        return nil
+    }
+
+    private static func isEqual(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Bool
+    {
+        for index in 0..<count
+        where unsafe a.load(fromByteOffset: index, as: UInt8.self)
+            != b.load(fromByteOffset: index, as: UInt8.self)
+        {
+            return false
+        }
+        return true
+    }
+}

@@ -1,0 +1,114 @@
+// Free slots and blocks: one region of equal nodes, handed to per-thread caches in batches, so that the
+// shared ring is touched once in many spans. Nodes are never unmapped while a ticket may look at them.
+import Synchronization
+
+/// How every node begins while it is free. Word 0 belongs to the owner and survives being freed
+/// (a slot keeps its generation there).
+@safe struct NodeHeader {
+    var reserved: UInt64
+    var next: UnsafeMutableRawPointer?
+    /// In the first node of a batch: how many nodes hang on it.
+    var batchCount: Int
+}
+
+/// One thread's free nodes, last in first out: the most recently used is the warmest.
+@safe struct NodeCache {
+    var head: UnsafeMutableRawPointer?
+    var count = 0
+}
+
+/// The shared side. Any thread, through a cache of its own.
+@safe struct NodePool: ~Copyable, @unchecked Sendable {
+    // Safe because nodes change hands through the ring, and `fresh` is an atomic.
+    private let base: UnsafeMutableRawPointer
+    private let stride: Int
+    /// How many nodes there are.
+    let capacity: Int
+    /// Nodes that move at once between a cache and the ring. Small pools move one at a time and cache
+    /// nothing, so that the last node is found whichever thread wants it.
+    let batchCount: Int
+    private let cacheCountMax: Int
+    private let fresh = Atomic<Int>(0)
+    private let batches: BoundedRing
+
+    init(capacity: Int, stride: Int, pages: some PageSource) {
+        self.capacity = capacity
+        self.stride = stride
+        batchCount = max(1, min(32, capacity / 2048))
+        cacheCountMax = batchCount == 1 ? 0 : 2 * batchCount
+        guard let memory = unsafe pages.allocate(byteCount: capacity * stride) else {
+            fatalError("tracemill: no memory for \(capacity) nodes of \(stride) bytes")
+        }
+        unsafe base = unsafe memory
+        batches = BoundedRing(minimumCapacity: capacity, pages: pages)
+    }
+
+    /// A free node, from the cache when it has one. Nil when every node is in use.
+    @inline(__always)
+    func take(_ cache: inout NodeCache) -> UnsafeMutableRawPointer? {
+        if unsafe cache.head == nil { refill(&cache) }
+        guard let node = unsafe cache.head else { return nil }
+        unsafe cache.head = unsafe node.assumingMemoryBound(to: NodeHeader.self).pointee.next
+        cache.count &-= 1
+        return unsafe node
+    }
+
+    /// Gives a node back to the cache of the thread that frees it.
+    @inline(__always)
+    func give(_ node: UnsafeMutableRawPointer, _ cache: inout NodeCache) {
+        unsafe node.assumingMemoryBound(to: NodeHeader.self).pointee.next = unsafe cache.head
+        unsafe cache.head = unsafe node
+        cache.count &+= 1
+        if cache.count > cacheCountMax { spill(&cache, count: batchCount) }
+    }
+
+    /// Gives all of a cache back: its thread ends.
+    func empty(_ cache: inout NodeCache) {
+        while cache.count > 0 { spill(&cache, count: min(cache.count, batchCount)) }
+    }
+
+    @inline(never)
+    private func refill(_ cache: inout NodeCache) {
+        if let word = batches.pop(), let node = unsafe UnsafeMutableRawPointer(bitPattern: word) {
+            unsafe cache.head = unsafe node
+            cache.count = unsafe node.assumingMemoryBound(to: NodeHeader.self).pointee.batchCount
+            return
+        }
+        // Nothing came back yet: take nodes never used, in address order.
+        var first = fresh.load(ordering: .relaxed)
+        while first < capacity {
+            let count = min(batchCount, capacity - first)
+            let (exchanged, current) = fresh.compareExchange(
+                expected: first, desired: first + count, ordering: .relaxed)
+            guard exchanged else {
+                first = current
+                continue
+            }
+            for index in (first..<first + count).reversed() {
+                let node = unsafe base + index * stride
+                unsafe node.assumingMemoryBound(to: NodeHeader.self).pointee.next =
+                    unsafe cache.head
+                unsafe cache.head = unsafe node
+            }
+            cache.count = count
+            return
+        }
+    }
+
+    @inline(never)
+    private func spill(_ cache: inout NodeCache, count: Int) {
+        guard count > 0, let first = unsafe cache.head else { return }
+        var last = unsafe first
+        for _ in 1..<count {
+            guard let next = unsafe last.assumingMemoryBound(to: NodeHeader.self).pointee.next
+            else { break }
+            unsafe last = unsafe next
+        }
+        unsafe cache.head = unsafe last.assumingMemoryBound(to: NodeHeader.self).pointee.next
+        cache.count -= count
+        unsafe last.assumingMemoryBound(to: NodeHeader.self).pointee.next = nil
+        unsafe first.assumingMemoryBound(to: NodeHeader.self).pointee.batchCount = count
+        let pushed = batches.push(UInt(bitPattern: first))
+        precondition(pushed, "the batch ring has a cell for every node")
+    }
+}

@@ -1,0 +1,151 @@
+// What one thread keeps of one recorder: its open chunk, free slots, credits, ids, clock anchor, counters.
+// Owned by that thread; the exporter reads the atomics. When the thread ends, the next new thread takes
+// over the whole of it, open chunk and all, so nothing is ever taken down.
+import CThread
+import Synchronization
+
+/// Counters with one writer each: a plain load and store, no locked instruction. Any thread may read.
+struct ProducerCounters: ~Copyable {
+    let startCalls = Atomic<UInt64>(0)
+    let notRecordedSampler = Atomic<UInt64>(0)
+    let notRecordedStoreFull = Atomic<UInt64>(0)
+    let notRecordedAfterShutdown = Atomic<UInt64>(0)
+    let notRecordedDisabled = Atomic<UInt64>(0)
+    let recording = Atomic<UInt64>(0)
+    let ended = Atomic<UInt64>(0)
+    let endedSampled = Atomic<UInt64>(0)
+    let published = Atomic<UInt64>(0)
+    let droppedQueueFull = Atomic<UInt64>(0)
+    let droppedAfterShutdown = Atomic<UInt64>(0)
+    let droppedOversize = Atomic<UInt64>(0)
+    let droppedIdentitySum = Atomic<UInt64>(0)
+    let traceStatesForgotten = Atomic<UInt64>(0)
+
+    @inline(__always)
+    static func bump(_ counter: borrowing Atomic<UInt64>, by amount: UInt64 = 1) {
+        counter.store(counter.load(ordering: .relaxed) &+ amount, ordering: .relaxed)
+    }
+}
+
+/// xoshiro256++ (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2019).
+struct Xoshiro256 {
+    var s0: UInt64 = 0
+    var s1: UInt64 = 0
+    var s2: UInt64 = 0
+    var s3: UInt64 = 0
+
+    mutating func seed() {
+        repeat {
+            unsafe withUnsafeMutableBytes(of: &self) { bytes in
+                unsafe tracemill_random_bytes(bytes.baseAddress!, UInt64(bytes.count))
+            }
+        } while s0 | s1 | s2 | s3 == 0
+    }
+
+    @inline(__always)
+    mutating func next() -> UInt64 {
+        let sum = s0 &+ s3
+        let result = (sum << 23 | sum >> 41) &+ s0
+        let t = s1 << 17
+        s2 ^= s0
+        s3 ^= s1
+        s1 ^= s2
+        s0 ^= s3
+        s2 ^= t
+        s3 = s3 << 45 | s3 >> 19
+        return result
+    }
+
+    /// Never zero: an id of zero is invalid.
+    @inline(__always)
+    mutating func nextNonZero() -> UInt64 {
+        while true {
+            let value = next()
+            if value != 0 { return value }
+        }
+    }
+}
+
+@safe struct Producer: ~Copyable {
+    enum Owner {
+        static let none: UInt32 = 0
+        static let thread: UInt32 = 1
+    }
+
+    let owner: Atomic<UInt32>
+    let core: UnsafeMutablePointer<RecorderCore>
+    /// The next in the recorder's list; never changes once it is in.
+    var nextInList: UnsafeMutablePointer<Producer>?
+    /// The chunk this thread is filling, for the exporter to look into.
+    let openChunk: Atomic<UInt>
+    /// The same, and its fill level, for the thread itself.
+    var chunk: UnsafeMutablePointer<Chunk>?
+    var chunkBytes: Int
+    var chunkLimit: Int
+    /// Sequence of the next chunk to open.
+    var nextSequence: UInt64
+    /// Sequence of the chunk the exporter reads next. The exporter's.
+    var consumerSequence: UInt64
+    /// Spans this thread may still publish before it asks the shared counter.
+    var credits: Int
+    /// Spans published since it last told the shared counter.
+    var unreported: Int
+    var slots: NodeCache
+    var blocks: NodeCache
+    var ids: Xoshiro256
+    var anchor: ClockAnchor
+    /// Counts ends, to time one in many.
+    var endsUntilTimed: UInt32
+    /// Room to assemble what does not fit in place.
+    var scratch: UnsafeMutableRawPointer?
+    var scratchBytes: Int
+    let counters: ProducerCounters
+
+    init(core: UnsafeMutablePointer<RecorderCore>) {
+        owner = Atomic(Owner.thread)
+        unsafe self.core = unsafe core
+        openChunk = Atomic(0)
+        chunkBytes = 0
+        chunkLimit = 0
+        nextSequence = 0
+        consumerSequence = 0
+        credits = 0
+        unreported = 0
+        slots = NodeCache()
+        blocks = NodeCache()
+        ids = Xoshiro256()
+        anchor = ClockAnchor()
+        endsUntilTimed = 1
+        scratchBytes = 0
+        counters = ProducerCounters()
+        ids.seed()
+    }
+}
+
+extension Producer {
+    /// Scratch room of at least `byteCount` bytes and slack; kept up to 1 MiB, for the thread's next use.
+    static func scratch(
+        _ producer: UnsafeMutablePointer<Producer>, byteCount: Int
+    ) -> UnsafeMutableRawPointer {
+        let needed = byteCount + Wire.slackBytes
+        if let scratch = unsafe producer.pointee.scratch,
+            unsafe producer.pointee.scratchBytes >= needed
+        {
+            return unsafe scratch
+        }
+        unsafe producer.pointee.scratch?.deallocate()
+        let bytes = max(4096, needed)
+        let scratch = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 16)
+        unsafe producer.pointee.scratch = unsafe scratch
+        unsafe producer.pointee.scratchBytes = bytes
+        return unsafe scratch
+    }
+
+    /// Lets go of scratch room that one large value made large.
+    static func trimScratch(_ producer: UnsafeMutablePointer<Producer>) {
+        guard unsafe producer.pointee.scratchBytes > 1 << 20 else { return }
+        unsafe producer.pointee.scratch?.deallocate()
+        unsafe producer.pointee.scratch = nil
+        unsafe producer.pointee.scratchBytes = 0
+    }
+}

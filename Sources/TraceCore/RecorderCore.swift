@@ -1,0 +1,177 @@
+// The memory behind a recorder: never unmapped, so that a stale ticket always finds a readable slot.
+import CThread
+import Glibc
+import Synchronization
+
+/// Bits of the word that every `end` looks at once: all clear on the fast path.
+enum Signal {
+    /// No span is taken any more.
+    static let closed: UInt32 = 1
+    /// The exporter sleeps over an empty queue: wake it.
+    static let wakeOnAny: UInt32 = 2
+    /// A hook runs after every published span (simple processor).
+    static let afterEnd: UInt32 = 4
+    /// Tracing is off: starts give no-op spans.
+    static let disabled: UInt32 = 8
+}
+
+/// Words shared by all threads and written now and then: each kind on lines of its own.
+struct SharedWords: ~Copyable {
+    /// Read by every start and end, written when the exporter sleeps or wakes.
+    let signals = Atomic<UInt32>(0)
+    private let padding0 = InlineArray<15, UInt64>(repeating: 0)
+    /// Spans admitted (credits given out) and not yet drained.
+    let admitted = Atomic<Int>(0)
+    /// Spans that threads reported as published, a batch of credits at a time.
+    let reported = Atomic<Int>(0)
+    /// Threads waiting for room.
+    let waiters = Atomic<Int>(0)
+    /// When not 0: `reported` has to reach this for the exporter to be woken.
+    let wakeAtReported = Atomic<Int>(0)
+    private let padding1 = InlineArray<12, UInt64>(repeating: 0)
+    /// Spans drained; the exporter's.
+    let drained = Atomic<Int>(0)
+    private let padding2 = InlineArray<15, UInt64>(repeating: 0)
+}
+
+/// One resource and scope: encoded once, found by number.
+@safe struct Stream {
+    var resourceIndex: Int
+    var resource: InternedBytes
+    var scope: InternedBytes
+}
+
+@safe struct RecorderCore: ~Copyable {
+    let index: UInt32
+    let epoch: UInt64
+    let usesCycles: Bool
+    let queueSpans: Int
+    let blocksWhenFull: Bool
+    let sumsChecked: Bool
+    /// One end in this many carries its instant for latency figures; 0: none.
+    let timeOneIn: UInt32
+    let eventFileDescriptor: Int32
+    let shared: UnsafeMutablePointer<SharedWords>
+    let slots: NodePool
+    let blocks: NodePool
+    let chunks: ChunkPool
+    /// Guards waiting for room, closing, and the list of streams.
+    let gate: OpaquePointer
+    let producers = Atomic<UInt>(0)
+    let producerCount = Atomic<Int>(0)
+    let streams: UnsafeMutablePointer<Stream>
+    let streamCount = Atomic<Int>(0)
+    /// Set once the last drain is done; under `gate`.
+    var isSealed = false
+    /// Called after a published span when `Signal.afterEnd` is set; set before any span is.
+    var afterEnd: UnsafeMutableRawPointer?
+
+    static let streamsMax = 65_536
+}
+
+typealias CorePointer = UnsafeMutablePointer<RecorderCore>
+typealias ProducerPointer = UnsafeMutablePointer<Producer>
+
+/// Which recorder indices are taken; an index is what a thread's block is addressed by.
+enum RecorderIndices {
+    private struct State {
+        var used: UInt64 = 0
+        var epoch: UInt64 = 0
+    }
+    private static let state = Mutex(State())
+
+    /// A free index and an epoch never given before; nil when `TRACEMILL_RECORDERS_MAX` are in use.
+    static func take() -> (index: UInt32, epoch: UInt64)? {
+        state.withLock { state in
+            let free = (~state.used).trailingZeroBitCount
+            guard free < Int(TRACEMILL_RECORDERS_MAX) else { return nil }
+            state.used |= 1 << UInt64(free)
+            state.epoch += 1
+            return (UInt32(free), state.epoch)
+        }
+    }
+
+    static func give(_ index: UInt32) {
+        state.withLock { $0.used &= ~(1 << UInt64(index)) }
+    }
+}
+
+extension RecorderCore {
+    /// The calling thread's producer, made or taken over on the thread's first span.
+    @inline(__always)
+    static func producer(_ core: CorePointer) -> ProducerPointer {
+        let entry = unsafe tracemill_thread_entry(core.pointee.index)!
+        if unsafe entry.pointee.epoch == core.pointee.epoch {
+            return unsafe entry.pointee.producer.assumingMemoryBound(to: Producer.self)
+        }
+        return unsafe attach(core)
+    }
+
+    @inline(never)
+    private static func attach(_ core: CorePointer) -> ProducerPointer {
+        let producer = unsafe takeOver(core) ?? add(core)
+        let entry = unsafe tracemill_thread_entry(core.pointee.index)!
+        unsafe entry.pointee.producer = UnsafeMutableRawPointer(producer)
+        unsafe entry.pointee.epoch = unsafe core.pointee.epoch
+        unsafe tracemill_thread_register { raw in
+            guard let raw = unsafe raw else { return }
+            unsafe RecorderCore.detach(raw.assumingMemoryBound(to: Producer.self))
+        }
+        return unsafe producer
+    }
+
+    /// The producer of a thread that has ended, if there is one.
+    private static func takeOver(_ core: CorePointer) -> ProducerPointer? {
+        var next = unsafe ProducerPointer(
+            bitPattern: core.pointee.producers.load(ordering: .acquiring))
+        while let producer = unsafe next {
+            // acquire: pairs with the release in detach(); all the last owner wrote is seen.
+            if unsafe producer.pointee.owner.load(ordering: .relaxed) == Producer.Owner.none,
+                unsafe producer.pointee.owner.compareExchange(
+                    expected: Producer.Owner.none, desired: Producer.Owner.thread,
+                    ordering: .acquiring
+                ).exchanged
+            {
+                return unsafe producer
+            }
+            unsafe next = unsafe producer.pointee.nextInList
+        }
+        return nil
+    }
+
+    private static func add(_ core: CorePointer) -> ProducerPointer {
+        let stride = (MemoryLayout<Producer>.stride + 127) & ~127
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: stride, alignment: 128)
+        let producer = unsafe memory.bindMemory(to: Producer.self, capacity: 1)
+        unsafe producer.initialize(to: Producer(core: core))
+        var head = unsafe core.pointee.producers.load(ordering: .relaxed)
+        while true {
+            unsafe producer.pointee.nextInList = unsafe ProducerPointer(bitPattern: head)
+            // release: publishes the producer; pairs with the acquire of whoever walks the list.
+            let (exchanged, current) = unsafe core.pointee.producers.compareExchange(
+                expected: head, desired: UInt(bitPattern: producer), ordering: .releasing)
+            if exchanged { break }
+            head = current
+        }
+        unsafe core.pointee.producerCount.add(1, ordering: .relaxed)
+        return unsafe producer
+    }
+
+    /// The thread ends: its free slots and credits go back, its open chunk waits for the next thread.
+    private static func detach(_ producer: ProducerPointer) {
+        let core = unsafe producer.pointee.core
+        unsafe core.pointee.slots.empty(&producer.pointee.slots)
+        unsafe core.pointee.blocks.empty(&producer.pointee.blocks)
+        unsafe SpanAdmission.returnCredits(core, producer)
+        unsafe producer.pointee.scratch?.deallocate()
+        unsafe producer.pointee.scratch = nil
+        unsafe producer.pointee.scratchBytes = 0
+        unsafe producer.pointee.owner.store(Producer.Owner.none, ordering: .releasing)
+    }
+
+    /// Monotonic ticks now, of whichever counter this recorder uses.
+    @inline(__always)
+    static func ticks(_ core: CorePointer) -> UInt64 {
+        unsafe core.pointee.usesCycles ? tracemill_cycles() : tracemill_monotonic_ns()
+    }
+}

@@ -1,0 +1,230 @@
+// Events, links, status and name of a live span. The caller holds the slot's busy bit.
+import CThread
+import Glibc
+
+extension SlotWriter {
+    /// Appends an event: field 11 {time 1, name 2, attributes 3, dropped_attributes_count 4}.
+    @inline(never)
+    static func addEvent(
+        _ slot: SlotPointer, _ producer: ProducerPointer, name: UnsafeRawPointer, _ nameCount: Int,
+        timeUnixNano: UInt64, _ attributes: SpanAttributes?
+    ) {
+        guard unsafe slot.pointee.eventCount < slot.pointee.limits.eventCount else {
+            unsafe slot.pointee.droppedEventCount &+= 1
+            return
+        }
+        let list = unsafe AttributeShare(
+            attributes, countMax: slot.pointee.limits.attributeCountPerEvent,
+            valueLengthMax: slot.pointee.limits.attributeValueLength)
+        let messageCount =
+            9 + 1 + Wire.varintBytes(nameCount) + nameCount + list.byteCount + list.droppedBytes
+        let added = unsafe addMessage(slot, producer, tag: Wire.spanEventsTag, messageCount) {
+            cursor in
+            unsafe Wire.byte(0x09, &cursor)
+            unsafe Wire.fixed64(timeUnixNano, &cursor)
+            unsafe Wire.byte(0x12, &cursor)
+            unsafe Wire.varint(nameCount, &cursor)
+            unsafe Wire.copy(name, nameCount, &cursor)
+            unsafe list.write(tag: 0x1a, droppedTag: 0x20, &cursor)
+        }
+        if added {
+            unsafe slot.pointee.eventCount &+= 1
+        } else {
+            unsafe slot.pointee.droppedEventCount &+= 1
+        }
+    }
+
+    /// Appends a link: field 13 {trace_id 1, span_id 2, trace_state 3, attributes 4, dropped 5, flags 6}.
+    @inline(never)
+    static func addLink(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ context: SpanContext,
+        _ attributes: SpanAttributes?
+    ) {
+        guard unsafe slot.pointee.linkCount < slot.pointee.limits.linkCount else {
+            unsafe slot.pointee.droppedLinkCount &+= 1
+            return
+        }
+        let list = unsafe AttributeShare(
+            attributes, countMax: slot.pointee.limits.attributeCountPerLink,
+            valueLengthMax: slot.pointee.limits.attributeValueLength)
+        let state = context.traceState.bytes
+        let stateBytes = state.isEmpty ? 0 : 1 + Wire.varintBytes(state.count) + state.count
+        let messageCount = 18 + 10 + stateBytes + list.byteCount + list.droppedBytes + 5
+        let added = unsafe addMessage(slot, producer, tag: Wire.spanLinksTag, messageCount) {
+            cursor in
+            unsafe Wire.byte(0x0a, &cursor)
+            unsafe Wire.byte(16, &cursor)
+            unsafe Wire.fixed64(context.traceID.high.byteSwapped, &cursor)
+            unsafe Wire.fixed64(context.traceID.low.byteSwapped, &cursor)
+            unsafe Wire.byte(0x12, &cursor)
+            unsafe Wire.byte(8, &cursor)
+            unsafe Wire.fixed64(context.spanID.rawValue.byteSwapped, &cursor)
+            if !state.isEmpty {
+                unsafe Wire.byte(0x1a, &cursor)
+                unsafe Wire.varint(state.count, &cursor)
+                unsafe state.withUnsafeBytes {
+                    unsafe Wire.copy($0.baseAddress!, state.count, &cursor)
+                }
+            }
+            unsafe list.write(tag: 0x22, droppedTag: 0x28, &cursor)
+            unsafe Wire.byte(0x35, &cursor)
+            unsafe Wire.fixed32(
+                UInt32(context.flags.rawValue) | 0x100 | (context.isRemote ? 0x200 : 0), &cursor)
+        }
+        if added {
+            unsafe slot.pointee.linkCount &+= 1
+        } else {
+            unsafe slot.pointee.droppedLinkCount &+= 1
+        }
+    }
+
+    /// Appends a length-delimited field. False when the store has no blocks left.
+    @inline(__always)
+    private static func addMessage(
+        _ slot: SlotPointer, _ producer: ProducerPointer, tag: UInt8, _ messageCount: Int,
+        _ write: (inout Cursor) -> Void
+    ) -> Bool {
+        let fieldCount = 1 + Wire.varintBytes(messageCount) + messageCount
+        if unsafe slot.pointee.chain.hasRoom(fieldCount) {
+            var cursor = unsafe slot.pointee.chain.cursor
+            unsafe Wire.byte(tag, &cursor)
+            unsafe Wire.varint(messageCount, &cursor)
+            unsafe write(&cursor)
+            unsafe slot.pointee.chain.cursor = unsafe cursor
+            return true
+        }
+        let field = unsafe Producer.scratch(producer, byteCount: fieldCount)
+        defer { unsafe Producer.trimScratch(producer) }
+        var cursor = unsafe field
+        unsafe Wire.byte(tag, &cursor)
+        unsafe Wire.varint(messageCount, &cursor)
+        unsafe write(&cursor)
+        return unsafe slot.pointee.chain.append(
+            field, fieldCount, blocks: slot.pointee.core.pointee.blocks,
+            cache: &producer.pointee.blocks)
+    }
+
+    /// Order of statuses: ok is final, error beats unset, and setting unset does nothing.
+    /// A message longer than a block (4,160 bytes) is cut at a scalar.
+    @inline(never)
+    static func setStatus(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ status: SpanStatus,
+        message: UnsafeRawPointer?, _ messageCount: Int
+    ) {
+        guard status != .unset, unsafe slot.pointee.status != SpanStatus.ok.rawValue else { return }
+        unsafe slot.pointee.status = status.rawValue
+        unsafe slot.pointee.statusMessageCount = 0
+        guard status == .error, let message = unsafe message, messageCount > 0 else { return }
+        unsafe (slot.pointee.statusMessage, slot.pointee.statusMessageCount) = unsafe keep(
+            slot, producer, message, messageCount, in: slot.pointee.statusMessage)
+    }
+
+    /// Gives the span another name. A name longer than a block is cut at a scalar.
+    @inline(never)
+    static func updateName(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ name: UnsafeRawPointer, _ count: Int,
+        isImmortal: Bool
+    ) {
+        if unsafe slot.pointee.name == nil { unsafe removeInlineName(slot, producer) }
+        if isImmortal {
+            unsafe slot.pointee.name = unsafe name
+            unsafe slot.pointee.nameCount = count
+            return
+        }
+        let (block, kept) = unsafe keep(slot, producer, name, count, in: slot.pointee.nameBlock)
+        unsafe slot.pointee.nameBlock = unsafe block
+        unsafe slot.pointee.name =
+            unsafe block.map { unsafe UnsafeRawPointer(Block.payload($0)) } ?? name
+        unsafe slot.pointee.nameCount = unsafe block == nil ? 0 : kept
+    }
+
+    /// Copies bytes to a block of their own, the one they had or a new one.
+    private static func keep(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ bytes: UnsafeRawPointer, _ count: Int,
+        in old: UnsafeMutableRawPointer?
+    ) -> (block: UnsafeMutableRawPointer?, count: Int) {
+        guard
+            let block = unsafe old
+                ?? slot.pointee.core.pointee.blocks.take(&producer.pointee.blocks)
+        else { return (nil, 0) }
+        let kept = unsafe Utf8.wholeScalars(bytes, count, countMax: Block.payloadBytes)
+        unsafe memcpy(Block.payload(block), bytes, kept)
+        return unsafe (block, kept)
+    }
+
+    /// Takes the name out of the chain; what follows moves up.
+    private static func removeInlineName(_ slot: SlotPointer, _ producer: ProducerPointer) {
+        let count = unsafe slot.pointee.chain.count
+        let all = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 16)
+        defer { unsafe all.deallocate() }
+        unsafe slot.pointee.chain.copy(inline: SlotLayout.bytes(slot), to: all)
+        let headerEnd = unsafe headerBytes(all, end: slot.pointee.streamOffset)
+        unsafe slot.pointee.chain.reset(
+            inline: SlotLayout.bytes(slot), capacity: SlotLayout.inlineBytes,
+            blocks: slot.pointee.core.pointee.blocks, cache: &producer.pointee.blocks)
+        // What is left is shorter than what fitted, in parts of the same sizes: it fits.
+        for range in unsafe [0..<headerEnd, slot.pointee.streamOffset..<count] {
+            _ = unsafe slot.pointee.chain.append(
+                all + range.lowerBound, range.count, blocks: slot.pointee.core.pointee.blocks,
+                cache: &producer.pointee.blocks)
+        }
+        unsafe slot.pointee.streamOffset = headerEnd
+    }
+
+    /// Where the name field begins: behind header, parent and tracestate.
+    private static func headerBytes(_ bytes: UnsafeRawPointer, end: Int) -> Int {
+        var offset = SlotLayout.headerBytes
+        while offset < end, unsafe bytes.load(fromByteOffset: offset, as: UInt8.self) != 0x2a {
+            offset += 1
+            let length = unsafe Wire.readVarint(bytes, &offset)
+            offset += length
+        }
+        return offset
+    }
+}
+
+/// The attributes of an event or link, as far as limits let them in.
+struct AttributeShare {
+    private var entries: [UInt8] = []
+    private var dropped = 0
+    var byteCount: Int { entries.count }
+    var droppedBytes: Int { dropped > 0 ? 1 + Wire.varintBytes(dropped) : 0 }
+
+    init(_ attributes: SpanAttributes?, countMax: UInt32, valueLengthMax: UInt32) {
+        guard let attributes, attributes.count > 0 else { return }
+        let kept = min(attributes.count, Int(countMax))
+        dropped = attributes.count - kept
+        if dropped == 0, attributes.utf8CountMax <= Int(valueLengthMax) {
+            entries = attributes.entries
+            return
+        }
+        var seen = 0
+        unsafe attributes.entries.withUnsafeBytes { bytes in
+            unsafe EntryWalker.forEachAttribute(in: bytes.baseAddress!, from: 0, to: bytes.count) {
+                entry, key in
+                seen += 1
+                guard seen <= kept else { return }
+                let whole = unsafe UnsafeRawBufferPointer(rebasing: bytes[entry])
+                unsafe entries +=
+                    SlotWriter.cutEntry(whole, key.count, valueLengthMax) ?? Array(whole)
+            }
+        }
+    }
+
+    /// Writes the entries with the tag that attributes have here, then how many were dropped.
+    @inline(__always)
+    func write(tag: UInt8, droppedTag: UInt8, _ cursor: inout Cursor) {
+        let start = unsafe cursor
+        unsafe entries.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress, bytes.count > 0 else { return }
+            unsafe Wire.copy(base, bytes.count, &cursor)
+            unsafe EntryWalker.forEachAttribute(in: base, from: 0, to: bytes.count) { entry, _ in
+                unsafe start.storeBytes(of: tag, toByteOffset: entry.lowerBound, as: UInt8.self)
+            }
+        }
+        if dropped > 0 {
+            unsafe Wire.byte(droppedTag, &cursor)
+            unsafe Wire.varint(dropped, &cursor)
+        }
+    }
+}

@@ -1,0 +1,272 @@
+// Writing into a live span's bytes. The caller holds the slot's busy bit, or the slot is not out yet.
+import CThread
+import Glibc
+
+typealias SlotPointer = UnsafeMutablePointer<SpanSlot>
+
+enum SlotWriter {
+    /// Appends an attribute: in place when its key is surely new and it fits, else the long way round.
+    @inline(__always)
+    static func addAttribute(
+        _ slot: SlotPointer, key: UnsafeRawPointer, _ keyCount: Int, isKeyPadded: Bool,
+        filterBit: UInt8, valueCount: Int, _ writeValue: (inout Cursor) -> Void
+    ) {
+        let entryCount = KeyValueBytes.entryCount(keyCount: keyCount, valueCount: valueCount)
+        if unsafe !slot.pointee.filter.mayContain(filterBit),
+            unsafe slot.pointee.attributeCount < slot.pointee.limits.attributeCount,
+            unsafe slot.pointee.chain.hasRoom(entryCount)
+        {
+            var cursor = unsafe slot.pointee.chain.cursor
+            unsafe KeyValueBytes.writeHead(
+                tag: Wire.spanAttributesTag, key, keyCount, isKeyPadded: isKeyPadded,
+                valueCount: valueCount, &cursor)
+            unsafe writeValue(&cursor)
+            unsafe slot.pointee.chain.cursor = unsafe cursor
+            unsafe slot.pointee.filter.insert(filterBit)
+            unsafe slot.pointee.attributeCount &+= 1
+            return
+        }
+        guard keyCount > 0 else { return }
+        let producer = unsafe RecorderCore.producer(slot.pointee.core)
+        let entry = unsafe Producer.scratch(producer, byteCount: entryCount)
+        var cursor = unsafe entry
+        unsafe KeyValueBytes.writeHead(
+            tag: Wire.spanAttributesTag, key, keyCount, isKeyPadded: false, valueCount: valueCount,
+            &cursor)
+        unsafe writeValue(&cursor)
+        unsafe addEntry(
+            slot, producer, UnsafeRawBufferPointer(start: entry, count: entryCount), key: key,
+            keyCount, filterBit: filterBit)
+        unsafe Producer.trimScratch(producer)
+    }
+
+    /// Adds an encoded attribute: overwrites a present key, respects the limit, chains blocks.
+    @inline(never)
+    static func addEntry(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ entry: UnsafeRawBufferPointer,
+        key: UnsafeRawPointer, _ keyCount: Int, filterBit: UInt8
+    ) {
+        if unsafe slot.pointee.filter.mayContain(filterBit),
+            unsafe replace(slot, producer, entry, key: key, keyCount)
+        {
+            return
+        }
+        guard unsafe slot.pointee.attributeCount < slot.pointee.limits.attributeCount,
+            unsafe append(slot, producer, entry)
+        else {
+            unsafe slot.pointee.droppedAttributeCount &+= 1
+            return
+        }
+        unsafe slot.pointee.filter.insert(filterBit)
+        unsafe slot.pointee.attributeCount &+= 1
+    }
+
+    /// Puts `entry` in the place of the attribute with that key. False when there is none.
+    private static func replace(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ entry: UnsafeRawBufferPointer,
+        key: UnsafeRawPointer, _ keyCount: Int
+    ) -> Bool {
+        let count = unsafe slot.pointee.chain.count
+        let inline = unsafe SlotLayout.bytes(slot)
+        let isInline = unsafe slot.pointee.chain.firstBlock == nil
+        let bytes: UnsafeMutableRawPointer
+        if isInline {
+            unsafe bytes = unsafe inline
+        } else {
+            unsafe bytes = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 16)
+            unsafe slot.pointee.chain.copy(inline: inline, to: bytes)
+        }
+        defer { if !isInline { unsafe bytes.deallocate() } }
+        guard
+            let old = unsafe EntryWalker.find(
+                key, keyCount, in: bytes, from: slot.pointee.streamOffset, to: count)
+        else { return false }
+        let growth = entry.count - old.count
+        if isInline, unsafe slot.pointee.chain.hasRoom(max(0, growth)) {
+            unsafe memmove(
+                bytes + old.upperBound + growth, bytes + old.upperBound, count - old.upperBound)
+            unsafe memcpy(bytes + old.lowerBound, entry.baseAddress!, entry.count)
+            unsafe slot.pointee.chain.cursor += growth
+            return true
+        }
+        let rebuilt = UnsafeMutableRawPointer.allocate(byteCount: count + growth, alignment: 16)
+        defer { unsafe rebuilt.deallocate() }
+        unsafe memcpy(rebuilt, bytes, old.lowerBound)
+        unsafe memcpy(rebuilt + old.lowerBound, entry.baseAddress!, entry.count)
+        unsafe memcpy(
+            rebuilt + old.lowerBound + entry.count, bytes + old.upperBound, count - old.upperBound)
+        return unsafe rebuild(slot, producer, rebuilt, count + growth, fallback: bytes, count)
+    }
+
+    /// Makes the chain hold other bytes. When blocks run out it holds `fallback` again, which fitted.
+    private static func rebuild(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ bytes: UnsafeRawPointer, _ count: Int,
+        fallback: UnsafeRawPointer, _ fallbackCount: Int
+    ) -> Bool {
+        let core = unsafe slot.pointee.core
+        // The fallback may be the inline part itself, which the new bytes overwrite.
+        let copy = UnsafeMutableRawPointer.allocate(byteCount: fallbackCount, alignment: 16)
+        defer { unsafe copy.deallocate() }
+        unsafe memcpy(copy, fallback, fallbackCount)
+        for unsafe(source, sourceCount) in unsafe [
+            (bytes, count), (UnsafeRawPointer(copy), fallbackCount),
+        ] {
+            unsafe slot.pointee.chain.reset(
+                inline: SlotLayout.bytes(slot), capacity: SlotLayout.inlineBytes,
+                blocks: core.pointee.blocks, cache: &producer.pointee.blocks)
+            if unsafe slot.pointee.chain.append(
+                source, sourceCount, blocks: core.pointee.blocks, cache: &producer.pointee.blocks)
+            {
+                if sourceCount == fallbackCount, unsafe source == UnsafeRawPointer(copy) {
+                    unsafe slot.pointee.droppedAttributeCount &+= 1
+                }
+                return true
+            }
+        }
+        return true
+    }
+
+    @inline(__always)
+    private static func append(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ bytes: UnsafeRawBufferPointer
+    ) -> Bool {
+        let core = unsafe slot.pointee.core
+        return unsafe slot.pointee.chain.append(
+            bytes.baseAddress!, bytes.count, blocks: core.pointee.blocks,
+            cache: &producer.pointee.blocks)
+    }
+
+    /// Adds a list of attributes: one copy when the span has none yet and nothing has to be cut.
+    static func add(_ slot: SlotPointer, _ producer: ProducerPointer, _ list: SpanAttributes) {
+        guard list.count > 0 else { return }
+        let limits = unsafe slot.pointee.limits
+        let needsCutting = list.utf8CountMax > Int(limits.attributeValueLength)
+        unsafe list.entries.withUnsafeBytes { bytes in
+            if unsafe slot.pointee.attributeCount == 0, !needsCutting,
+                list.count <= Int(limits.attributeCount)
+            {
+                if unsafe append(slot, producer, bytes) {
+                    unsafe slot.pointee.filter = list.filter
+                    unsafe slot.pointee.attributeCount = UInt32(list.count)
+                } else {
+                    unsafe slot.pointee.droppedAttributeCount &+= UInt32(list.count)
+                }
+                return
+            }
+            let base = bytes.baseAddress!
+            unsafe EntryWalker.forEachAttribute(in: base, from: 0, to: bytes.count) { entry, key in
+                let keyBytes = unsafe base + key.lowerBound
+                let filterBit = unsafe AttributeKey.filterBit(keyBytes, key.count)
+                let whole = unsafe UnsafeRawBufferPointer(rebasing: bytes[entry])
+                if needsCutting,
+                    let cut = unsafe cutEntry(whole, key.count, limits.attributeValueLength)
+                {
+                    unsafe cut.withUnsafeBytes {
+                        unsafe addEntry(
+                            slot, producer, $0, key: keyBytes, key.count, filterBit: filterBit)
+                    }
+                } else {
+                    unsafe addEntry(
+                        slot, producer, whole, key: keyBytes, key.count, filterBit: filterBit)
+                }
+            }
+        }
+    }
+
+    /// The entry with its string value cut to `limit` Unicode scalars; nil when it need not be.
+    static func cutEntry(
+        _ entry: UnsafeRawBufferPointer, _ keyCount: Int, _ limit: UInt32
+    ) -> [UInt8]? {
+        let base = entry.baseAddress!
+        var offset = 1
+        _ = unsafe Wire.readVarint(base, &offset)
+        offset += 1
+        _ = unsafe Wire.readVarint(base, &offset)
+        let key = unsafe base + offset
+        offset += keyCount + 1
+        _ = unsafe Wire.readVarint(base, &offset)
+        guard unsafe base.load(fromByteOffset: offset, as: UInt8.self) == 0x0a else { return nil }
+        offset += 1
+        let utf8Count = unsafe Wire.readVarint(base, &offset)
+        let kept = unsafe Utf8.prefixCount(base + offset, utf8Count, scalars: Int(limit))
+        guard kept < utf8Count else { return nil }
+        let value = unsafe base + offset
+        let valueCount = ValueBytes.count(utf8Count: kept)
+        let count = KeyValueBytes.entryCount(keyCount: keyCount, valueCount: valueCount)
+        return unsafe [UInt8](unsafeUninitializedCapacity: count + Wire.slackBytes) {
+            buffer, initialized in
+            let start = UnsafeMutableRawPointer(buffer.baseAddress!)
+            var cursor = unsafe start
+            unsafe KeyValueBytes.writeHead(
+                tag: base.load(as: UInt8.self), key, keyCount, isKeyPadded: false,
+                valueCount: valueCount, &cursor)
+            unsafe ValueBytes.write(utf8: value, kept, &cursor)
+            initialized = unsafe cursor - start
+        }
+    }
+
+    /// The parent's tracestate as field 3. It is at most a few hundred bytes; one that has no room in
+    /// the slot (over 600) is left out.
+    @inline(never)
+    static func addTraceState(_ slot: SlotPointer, _ state: TraceState) {
+        let bytes = state.bytes
+        let count = bytes.count
+        guard count > 0, unsafe slot.pointee.chain.hasRoom(count + 3) else { return }
+        var cursor = unsafe slot.pointee.chain.cursor
+        unsafe Wire.byte(0x1a, &cursor)
+        unsafe Wire.varint(count, &cursor)
+        unsafe bytes.withUnsafeBytes { unsafe Wire.copy($0.baseAddress!, count, &cursor) }
+        unsafe slot.pointee.chain.cursor = unsafe cursor
+    }
+
+    /// The name as field 5, for a name that does not stay where it is. Too large for the store: no name.
+    @inline(never)
+    static func addInlineName(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ name: UnsafeRawPointer, _ count: Int
+    ) {
+        let fieldCount = 1 + Wire.varintBytes(count) + count
+        if unsafe slot.pointee.chain.hasRoom(fieldCount) {
+            var cursor = unsafe slot.pointee.chain.cursor
+            unsafe Wire.byte(0x2a, &cursor)
+            unsafe Wire.varint(count, &cursor)
+            unsafe Wire.copy(name, count, &cursor)
+            unsafe slot.pointee.chain.cursor = unsafe cursor
+        } else {
+            let field = unsafe Producer.scratch(producer, byteCount: fieldCount)
+            var cursor = unsafe field
+            unsafe Wire.byte(0x2a, &cursor)
+            unsafe Wire.varint(count, &cursor)
+            unsafe Wire.copy(name, count, &cursor)
+            _ = unsafe append(
+                slot, producer, UnsafeRawBufferPointer(start: field, count: fieldCount))
+            unsafe Producer.trimScratch(producer)
+        }
+        unsafe slot.pointee.name = nil
+        unsafe slot.pointee.nameCount = 0
+    }
+}
+
+/// Counting Unicode scalars in UTF-8.
+enum Utf8 {
+    /// How many bytes the first `scalars` scalars take; `count` when there are no more than that.
+    static func prefixCount(_ bytes: UnsafeRawPointer, _ count: Int, scalars: Int) -> Int {
+        if count <= scalars { return count }
+        var seen = 0
+        for index in 0..<count
+        where unsafe bytes.load(fromByteOffset: index, as: UInt8.self) & 0xc0 != 0x80 {
+            if seen == scalars { return index }
+            seen += 1
+        }
+        return count
+    }
+
+    /// The longest prefix of at most `countMax` bytes that does not end within a scalar.
+    static func wholeScalars(_ bytes: UnsafeRawPointer, _ count: Int, countMax: Int) -> Int {
+        if count <= countMax { return count }
+        var end = countMax
+        while end > 0, unsafe bytes.load(fromByteOffset: end, as: UInt8.self) & 0xc0 == 0x80 {
+            end -= 1
+        }
+        return end
+    }
+}

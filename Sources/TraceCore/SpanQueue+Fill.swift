@@ -1,0 +1,240 @@
+// From finished records to one request body: grouped by resource and scope, sized first, copied once.
+// Source: OTLP trace_service.proto, trace.proto. Exporter thread only.
+import CThread
+import Glibc
+import Synchronization
+
+/// A run of records in one chunk.
+@safe struct Segment {
+    var chunk: UnsafeMutablePointer<Chunk>
+    var from: Int
+    var to: Int
+    var spans: Int
+}
+
+/// One stream's share of the body being made.
+struct StreamAccumulator {
+    /// Bytes of its spans, tags and lengths included.
+    var spanBytes = 0
+    /// Where its next span goes.
+    var offset = 0
+}
+
+extension SpanQueue {
+    /// Drains up to `maxSpans` finished spans into one request body, whatever it held before.
+    /// - Returns: the spans in it; 0 when nothing is pending. Does not allocate in steady state.
+    public func fill(_ body: inout ExportBody, spans maxSpans: Int) -> Int {
+        body.clear()
+        let spans = collect(maxSpans: maxSpans, maxBytes: body.capacityBytes)
+        guard spans > 0 else { return 0 }
+        let bytes = unsafe layOut(body.memory, capacityBytes: body.capacityBytes)
+        if unsafe core.pointee.sumsChecked {
+            unsafe copyRecords(to: body.memory, timed: &body.timedEndCycles) { message, count in
+                unsafe body.identitySum &+= SpanChecksum.identity(spanBytes: message)
+                unsafe body.contentSum &+= SpanChecksum.content(message, count)
+            }
+        } else {
+            unsafe copyRecords(to: body.memory, timed: &body.timedEndCycles) { _, _ in }
+        }
+        body.byteCount = bytes
+        body.spanCount = spans
+        finishDrain()
+        return spans
+    }
+
+    /// Finds records to take, in order for each producer, and adds up their sizes by stream.
+    func collect(maxSpans: Int, maxBytes: Int) -> Int {
+        let streams = unsafe core.pointee.streamCount.load(ordering: .acquiring)
+        while accumulators.count < streams { accumulators.append(StreamAccumulator()) }
+        segments.removeAll(keepingCapacity: true)
+        unsafe retired.removeAll(keepingCapacity: true)
+        var room = SpanRoom(spans: maxSpans, bytes: maxBytes)
+        var taken = 0
+        while room.spans > 0 && !room.isFull {
+            guard let chunk = unsafe current ?? nextFullChunk() else { break }
+            unsafe taken += scan(chunk, &room)
+            if unsafe chunk.pointee.consumedBytes
+                == chunk.pointee.publishedBytes.load(ordering: .acquiring)
+            {
+                unsafe chunk.pointee.producer?.pointee.consumerSequence =
+                    unsafe chunk.pointee.sequence &+ 1
+                unsafe retired.append(chunk)
+                unsafe current = nil
+            } else {
+                unsafe current = unsafe chunk
+            }
+        }
+        if room.spans > 0 && !room.isFull { taken += collectOpenChunks(&room) }
+        return taken
+    }
+
+    /// The oldest full chunk. While one is being pushed it waits for that: spans behind it have ended.
+    private func nextFullChunk() -> UnsafeMutablePointer<Chunk>? {
+        while true {
+            if let word = unsafe core.pointee.chunks.full.pop() {
+                return unsafe UnsafeMutablePointer(bitPattern: word)
+            }
+            if unsafe core.pointee.chunks.full.isEmpty { return nil }
+            sched_yield()
+        }
+    }
+
+    private func collectOpenChunks(_ room: inout SpanRoom) -> Int {
+        var producers = 0
+        unsafe forEachProducer { _ in producers += 1 }
+        guard producers > 0 else { return 0 }
+        rotation = (rotation + 1) % producers
+        var taken = 0
+        for pass in 0..<2 {
+            var index = 0
+            unsafe forEachProducer { producer in
+                defer { index += 1 }
+                guard (pass == 0) == (index >= rotation), room.spans > 0, !room.isFull else {
+                    return
+                }
+                // acquire: pairs with the release in openChunk().
+                let word = unsafe producer.pointee.openChunk.load(ordering: .acquiring)
+                guard let chunk = unsafe UnsafeMutablePointer<Chunk>(bitPattern: word),
+                    // Another sequence: an earlier chunk of this producer is still in the ring.
+                    unsafe chunk.pointee.sequence == producer.pointee.consumerSequence
+                else { return }
+                unsafe taken += scan(chunk, &room)
+            }
+        }
+        return taken
+    }
+
+    private func scan(_ chunk: UnsafeMutablePointer<Chunk>, _ room: inout SpanRoom) -> Int {
+        // acquire: pairs with the release in publish(); the records' bytes are there.
+        let end = unsafe chunk.pointee.publishedBytes.load(ordering: .acquiring)
+        let start = unsafe chunk.pointee.consumedBytes
+        guard start < end else { return 0 }
+        let records = unsafe Chunk.records(chunk)
+        var offset = start
+        var taken = 0
+        while offset < end, room.spans > 0 {
+            let prefix = unsafe (records + offset).assumingMemoryBound(to: RecordPrefix.self)
+            let spanBytes = unsafe Int(prefix.pointee.spanBytes)
+            let fieldBytes = 1 &+ Wire.varintBytes(spanBytes) &+ spanBytes
+            let stream = unsafe Int(prefix.pointee.stream)
+            var added = fieldBytes
+            if accumulators[stream].spanBytes == 0 {
+                let entry = unsafe core.pointee.streams[stream]
+                added += entry.resource.count + entry.scope.count + 24
+            }
+            if room.bytes < added {
+                room.isFull = true
+                break
+            }
+            if accumulators[stream].spanBytes == 0 { touchedStreams.append(stream) }
+            accumulators[stream].spanBytes &+= fieldBytes
+            room.bytes -= added
+            room.spans -= 1
+            taken += 1
+            unsafe offset &+= Int(prefix.pointee.recordBytes)
+        }
+        if offset > start {
+            unsafe segments.append(Segment(chunk: chunk, from: start, to: offset, spans: taken))
+            unsafe chunk.pointee.consumedBytes = offset
+        }
+        return taken
+    }
+
+    /// Writes the envelopes and finds each stream's place. Returns the body's size.
+    private func layOut(_ memory: UnsafeMutableRawPointer, capacityBytes: Int) -> Int {
+        let streams = unsafe core.pointee.streams
+        touchedStreams.sort { unsafe streams[$0].resourceIndex < streams[$1].resourceIndex }
+        var cursor = unsafe memory
+        var first = 0
+        while first < touchedStreams.count {
+            let resource = unsafe streams[touchedStreams[first]].resourceIndex
+            var last = first
+            var resourceBytes = unsafe streams[touchedStreams[first]].resource.count
+            while last < touchedStreams.count,
+                unsafe streams[touchedStreams[last]].resourceIndex == resource
+            {
+                let scopeBytes = scopeSpansBytes(touchedStreams[last])
+                resourceBytes += 1 + Wire.varintBytes(scopeBytes) + scopeBytes
+                last += 1
+            }
+            unsafe Wire.byte(0x0a, &cursor)  // resource_spans 1
+            unsafe Wire.varint(resourceBytes, &cursor)
+            let encoded = unsafe streams[touchedStreams[first]].resource
+            unsafe Wire.copy(encoded.pointer, encoded.count, &cursor)
+            for stream in touchedStreams[first..<last] {
+                unsafe Wire.byte(0x12, &cursor)  // scope_spans 2
+                unsafe Wire.varint(scopeSpansBytes(stream), &cursor)
+                let scope = unsafe streams[stream].scope
+                unsafe Wire.copy(scope.pointer, scope.count, &cursor)
+                accumulators[stream].offset = unsafe cursor - memory
+                unsafe cursor += accumulators[stream].spanBytes
+            }
+            first = last
+        }
+        unsafe precondition(cursor - memory <= capacityBytes, "a body was laid out past its end")
+        return unsafe cursor - memory
+    }
+
+    private func scopeSpansBytes(_ stream: Int) -> Int {
+        unsafe core.pointee.streams[stream].scope.count + accumulators[stream].spanBytes
+    }
+
+    @inline(__always)
+    private func copyRecords(
+        to memory: UnsafeMutableRawPointer, timed: inout [UInt64],
+        _ sum: (_ message: UnsafeRawPointer, _ count: Int) -> Void
+    ) {
+        unsafe accumulators.withUnsafeMutableBufferPointer { accumulators in
+            for segment in segments {
+                let records = unsafe Chunk.records(segment.chunk)
+                var offset = segment.from
+                while offset < segment.to {
+                    let record = unsafe records + offset
+                    let prefix = unsafe record.assumingMemoryBound(to: RecordPrefix.self).pointee
+                    let message = unsafe record + RecordPrefix.bytes
+                    let count = Int(prefix.spanBytes)
+                    let stream = Int(prefix.stream)
+                    var cursor = unsafe memory + accumulators[stream].offset
+                    unsafe Wire.byte(0x12, &cursor)  // spans 2
+                    unsafe Wire.varint(count, &cursor)
+                    unsafe memcpy(cursor, message, count)
+                    unsafe sum(message, count)
+                    unsafe accumulators[stream].offset = unsafe cursor + count - memory
+                    if prefix.endCycles != 0 { timed.append(prefix.endCycles) }
+                    offset &+= Int(prefix.recordBytes)
+                }
+            }
+        }
+    }
+
+    func forEachRecord(_ body: (_ prefix: RecordPrefix, _ message: UnsafeRawPointer) -> Void) {
+        for segment in segments {
+            var offset = segment.from
+            while offset < segment.to {
+                let record = unsafe Chunk.records(segment.chunk) + offset
+                let prefix = unsafe record.assumingMemoryBound(to: RecordPrefix.self).pointee
+                unsafe body(prefix, record + RecordPrefix.bytes)
+                offset += Int(prefix.recordBytes)
+            }
+        }
+    }
+
+    /// Gives read chunks back and makes room for as many spans as were taken.
+    func finishDrain() {
+        for stream in touchedStreams { accumulators[stream] = StreamAccumulator() }
+        touchedStreams.removeAll(keepingCapacity: true)
+        var spans = 0
+        for segment in segments { spans += segment.spans }
+        for unsafechunk in unsafe retired { unsafe core.pointee.chunks.give(chunk) }
+        unsafe core.pointee.shared.pointee.drained.add(spans, ordering: .releasing)
+        unsafe SpanAdmission.releaseRoom(core, spans: spans)
+    }
+}
+
+/// What still fits in the body being made.
+struct SpanRoom {
+    var spans: Int
+    var bytes: Int
+    /// The next record did not fit.
+    var isFull = false
+}

@@ -1,0 +1,123 @@
+// The exporter's side of the queue: when to wake, when to sleep, what is pending.
+// One exporter thread calls everything here, but for `wake`, `close` and the counts.
+import CThread
+import Synchronization
+
+/// Finished spans waiting for an exporter. Made by a `SpanRecorder`; lives as long as that does.
+@safe public final class SpanQueue: @unchecked Sendable {
+    // Safe because the mutable state below is the exporter thread's alone, as documented.
+    let core: CorePointer
+    /// The chunk popped from the ring and not yet read to its end.
+    var current: UnsafeMutablePointer<Chunk>?
+    var segments: [Segment] = []
+    var retired: [UnsafeMutablePointer<Chunk>] = unsafe []
+    var accumulators: [StreamAccumulator] = []
+    var touchedStreams: [Int] = []
+    /// Where the next walk over open chunks begins, so that no producer is always first.
+    var rotation = 0
+
+    init(core: CorePointer) { unsafe self.core = unsafe core }
+
+    /// A descriptor that becomes readable when producers or others want the exporter awake.
+    public var eventFileDescriptor: Int32 { unsafe core.pointee.eventFileDescriptor }
+
+    /// The most spans that may wait.
+    public var capacitySpans: Int { unsafe core.pointee.queueSpans }
+
+    /// Spans published and not yet drained. Exact at rest; any thread.
+    public var pendingCount: Int {
+        // Downstream before upstream, so that the difference is never negative.
+        let drained = unsafe core.pointee.shared.pointee.drained.load(ordering: .acquiring)
+        var published: UInt64 = 0
+        unsafe forEachProducer {
+            unsafe published &+= $0.pointee.counters.published.load(ordering: .acquiring)
+        }
+        return max(0, Int(truncatingIfNeeded: published) - drained)
+    }
+
+    /// Threads that wait for room: then a partial batch is worth exporting.
+    public var hasWaiters: Bool {
+        unsafe core.pointee.shared.pointee.waiters.load(ordering: .sequentiallyConsistent) > 0
+    }
+
+    /// Asks to be woken once `spans` are pending. False, with nothing armed, when they already are or
+    /// a thread waits for room: do not sleep then. A batch counts as full to within a thread's credits.
+    public func armWakeup(pendingAtLeast spans: Int) -> Bool {
+        let shared = unsafe core.pointee.shared
+        if spans <= 1 {
+            unsafe shared.pointee.signals.bitwiseOr(
+                Signal.wakeOnAny, ordering: .sequentiallyConsistent)
+        } else {
+            let missing = spans - pendingCount
+            let reported = unsafe shared.pointee.reported.load(ordering: .sequentiallyConsistent)
+            unsafe shared.pointee.wakeAtReported.store(
+                max(1, reported + missing), ordering: .sequentiallyConsistent)
+        }
+        // After this either a producer sees the request, or we see its span.
+        _ = tracemill_process_barrier()
+        let pending = pendingCount
+        guard pending >= spans || (pending > 0 && hasWaiters) else { return true }
+        disarm()
+        return false
+    }
+
+    /// Takes back what `armWakeup` asked for.
+    public func disarm() {
+        unsafe core.pointee.shared.pointee.signals.bitwiseAnd(~Signal.wakeOnAny, ordering: .relaxed)
+        unsafe core.pointee.shared.pointee.wakeAtReported.store(0, ordering: .relaxed)
+    }
+
+    /// Empties the event descriptor after it became readable.
+    public func acknowledgeWakeup() {
+        _ = unsafe tracemill_eventfd_take(core.pointee.eventFileDescriptor)
+    }
+
+    /// Makes the event descriptor readable. Any thread.
+    public func wake() { unsafe tracemill_eventfd_signal(core.pointee.eventFileDescriptor) }
+
+    /// Takes no more spans: later starts do not record, later ends count as after shutdown. Any thread.
+    public func close() {
+        unsafe core.pointee.shared.pointee.signals.bitwiseOr(
+            Signal.closed, ordering: .sequentiallyConsistent)
+        _ = tracemill_process_barrier()
+        unsafe tracemill_gate_lock(core.pointee.gate)
+        unsafe tracemill_gate_broadcast(core.pointee.gate)
+        unsafe tracemill_gate_unlock(core.pointee.gate)
+    }
+
+    /// Settles the race between ends and shutdown, after `close` and a drain: from here on nothing is
+    /// taken out. False when something is pending still: drain on, and call again.
+    public func seal() -> Bool {
+        unsafe tracemill_gate_lock(core.pointee.gate)
+        defer { unsafe tracemill_gate_unlock(core.pointee.gate) }
+        if pendingCount > 0 { return false }
+        unsafe core.pointee.isSealed = true
+        return true
+    }
+
+    /// Drops what is pending, for a shutdown whose time is up.
+    /// - Returns: how many spans, and their identity sum.
+    public func discardPending() -> (spans: Int, identitySum: UInt64) {
+        var spans = 0
+        var identitySum: UInt64 = 0
+        while collect(maxSpans: .max, maxBytes: .max) > 0 {
+            unsafe forEachRecord { prefix, message in
+                spans += 1
+                unsafe identitySum &+= SpanChecksum.identity(spanBytes: message)
+                _ = prefix
+            }
+            finishDrain()
+        }
+        return (spans, identitySum)
+    }
+
+    func forEachProducer(_ body: (ProducerPointer) -> Void) {
+        // acquire: pairs with the release when a producer is added.
+        var next = unsafe ProducerPointer(
+            bitPattern: core.pointee.producers.load(ordering: .acquiring))
+        while let producer = unsafe next {
+            unsafe body(producer)
+            unsafe next = unsafe producer.pointee.nextInList
+        }
+    }
+}

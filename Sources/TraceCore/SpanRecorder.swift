@@ -1,0 +1,256 @@
+// The recorder: clock, store and queue, shared by the providers of many services.
+import CThread
+import Glibc
+import Synchronization
+
+/// Sizes and ways of a recorder. Memory is reserved, not touched, until spans need it.
+public struct RecorderOptions: Sendable {
+    /// Spans that may be live at one time; more do not record and are counted.
+    public var liveSpansMax = 65_536
+    /// Blocks of 4 KiB for spans that outgrow their slot.
+    public var blocksMax = 16_384
+    /// Finished spans that may wait for the exporter.
+    public var queueSpans = 2_048
+    /// Bytes that waiting spans may hold; nil: 64 MiB, or 1 KiB a span where that is more.
+    public var queueBytesMax: Int?
+    /// A full queue makes `end` wait instead of dropping the span.
+    public var blocksWhenFull = false
+    /// Keep order-free sums over spans, for the delivery ledger.
+    public var sumsChecked = false
+    /// One `end` in this many carries its instant, for latency figures; 0 is none.
+    public var timeOneIn = 0
+    public var clock: ClockSource = .cycleCounter
+    /// Where pages come from.
+    public var pages: any PageSource = MappedPageSource()
+    /// Where ring positions begin: tests set it near the wrap.
+    package var ringStartPosition: UInt64 = 0
+
+    public init() {}
+}
+
+/// Why a recorder could not be made.
+public enum RecorderError: Error, Equatable, CustomStringConvertible {
+    case tooManyRecorders
+    case badOption(name: String, value: Int, least: Int)
+    case noEventDescriptor
+
+    public var description: String {
+        switch self {
+        case .tooManyRecorders:
+            "\(TRACEMILL_RECORDERS_MAX) tracing pipelines are in use at once: shut one down first"
+        case .badOption(let name, let value, let least):
+            "\(name) is \(value): write at least \(least)"
+        case .noEventDescriptor:
+            "no file descriptor left for the exporter's wake-up: raise the limit (ulimit -n)"
+        }
+    }
+}
+
+/// Counts of what became of spans so far. Exact at rest; while threads run, each is a recent value.
+public struct CoreCounters: Sendable, Equatable {
+    public var startCalls: UInt64 = 0
+    public var notRecordedSampler: UInt64 = 0
+    public var notRecordedStoreFull: UInt64 = 0
+    public var notRecordedAfterShutdown: UInt64 = 0
+    public var notRecordedDisabled: UInt64 = 0
+    /// Spans that took a slot.
+    public var recording: UInt64 = 0
+    /// Recording spans that their caller ended.
+    public var ended: UInt64 = 0
+    /// Of those, the sampled ones: what a processor has to account for.
+    public var endedSampled: UInt64 = 0
+    /// Put into the queue.
+    public var published: UInt64 = 0
+    public var droppedQueueFull: UInt64 = 0
+    public var droppedAfterShutdown: UInt64 = 0
+    public var droppedOversize: UInt64 = 0
+    /// Sum of identities over the dropped, when the recorder keeps sums.
+    public var droppedIdentitySum: UInt64 = 0
+    /// Taken out of the queue by the exporter.
+    public var drained: UInt64 = 0
+
+    public init() {}
+
+    /// Spans that record and have not ended.
+    public var live: UInt64 { recording &- ended }
+    /// Spans in the queue.
+    public var queued: UInt64 { published &- drained }
+}
+
+/// Clock, store and queue. Any number of providers share one; any thread may trace through it.
+@safe public final class SpanRecorder: @unchecked Sendable {
+    // Safe because `core` is set once and what it points to is made for many threads.
+    let core: CorePointer
+    /// The consumer's side.
+    public let queue: SpanQueue
+    private let streamTable = Mutex(StreamTable())
+    private let hook = Mutex<AfterEndHook?>(nil)
+
+    private struct StreamTable {
+        var resources: [[UInt8]: Int] = [:]
+        var streams: [Key: UInt32] = [:]
+        struct Key: Hashable {
+            var resource: Int
+            var scope: InstrumentationScope
+        }
+    }
+
+    public init(options: RecorderOptions = RecorderOptions()) throws(RecorderError) {
+        try Self.check(options)
+        guard let (index, epoch) = RecorderIndices.take() else { throw .tooManyRecorders }
+        let eventFileDescriptor = tracemill_eventfd_new()
+        guard eventFileDescriptor >= 0 else {
+            RecorderIndices.give(index)
+            throw .noEventDescriptor
+        }
+        unsafe core = unsafe Self.makeCore(
+            options, index: index, epoch: epoch, eventFileDescriptor: eventFileDescriptor)
+        queue = unsafe SpanQueue(core: core)
+    }
+
+    private static func check(_ options: RecorderOptions) throws(RecorderError) {
+        for (name, value, least) in [
+            ("liveSpansMax", options.liveSpansMax, 1), ("blocksMax", options.blocksMax, 1),
+            ("queueSpans", options.queueSpans, 1), ("timeOneIn", options.timeOneIn, 0),
+            ("queueBytesMax", options.queueBytesMax ?? .max, 1 << 16),
+        ] where value < least {
+            throw .badOption(name: name, value: value, least: least)
+        }
+    }
+
+    private static func makeCore(
+        _ options: RecorderOptions, index: UInt32, epoch: UInt64, eventFileDescriptor: Int32
+    ) -> CorePointer {
+        let pages = options.pages
+        let queueBytes = options.queueBytesMax ?? max(64 << 20, options.queueSpans << 10)
+        let shared = unsafe UnsafeMutableRawPointer.allocate(
+            byteCount: MemoryLayout<SharedWords>.stride, alignment: 128
+        ).bindMemory(to: SharedWords.self, capacity: 1)
+        unsafe shared.initialize(to: SharedWords())
+        guard
+            let streams = unsafe pages.allocate(
+                byteCount: RecorderCore.streamsMax * MemoryLayout<Stream>.stride),
+            let gate = unsafe tracemill_gate_new()
+        else { fatalError("tracemill: no memory for a recorder") }
+        let usesCycles = options.clock == .cycleCounter && TraceClock.isCycleCounterInvariant
+        if usesCycles { _ = TraceClock.calibration }
+        let core = CorePointer.allocate(capacity: 1)
+        unsafe core.initialize(
+            to: RecorderCore(
+                index: index, epoch: epoch, usesCycles: usesCycles, queueSpans: options.queueSpans,
+                blocksWhenFull: options.blocksWhenFull, sumsChecked: options.sumsChecked,
+                timeOneIn: UInt32(clamping: options.timeOneIn),
+                eventFileDescriptor: eventFileDescriptor, shared: shared,
+                slots: NodePool(
+                    capacity: options.liveSpansMax, stride: SlotLayout.strideBytes, pages: pages),
+                blocks: NodePool(
+                    capacity: options.blocksMax, stride: Block.strideBytes, pages: pages),
+                chunks: ChunkPool(
+                    capacity: max(2, queueBytes / ChunkPool.strideBytes), ownBytesMax: queueBytes,
+                    ringStartPosition: options.ringStartPosition, pages: pages),
+                gate: gate,
+                streams: streams.bindMemory(to: Stream.self, capacity: RecorderCore.streamsMax)))
+        return unsafe core
+    }
+
+    deinit {
+        queue.close()
+        unsafe close(core.pointee.eventFileDescriptor)
+        unsafe RecorderIndices.give(core.pointee.index)
+        // The rest stays: a stale ticket may look at its slot as long as the process runs.
+    }
+
+    /// What became of spans so far. Any thread.
+    public var counters: CoreCounters {
+        var sum = CoreCounters()
+        // Downstream before upstream, so that no inequality breaks while threads run.
+        sum.drained = unsafe UInt64(core.pointee.shared.pointee.drained.load(ordering: .acquiring))
+        unsafe queue.forEachProducer { producer in
+            func read(_ counter: borrowing Atomic<UInt64>) -> UInt64 {
+                counter.load(ordering: .acquiring)
+            }
+            unsafe sum.droppedIdentitySum &+= read(producer.pointee.counters.droppedIdentitySum)
+            unsafe sum.published &+= read(producer.pointee.counters.published)
+            unsafe sum.droppedQueueFull &+= read(producer.pointee.counters.droppedQueueFull)
+            unsafe sum.droppedAfterShutdown &+= read(producer.pointee.counters.droppedAfterShutdown)
+            unsafe sum.droppedOversize &+= read(producer.pointee.counters.droppedOversize)
+            unsafe sum.endedSampled &+= read(producer.pointee.counters.endedSampled)
+            unsafe sum.ended &+= read(producer.pointee.counters.ended)
+            unsafe sum.recording &+= read(producer.pointee.counters.recording)
+            unsafe sum.notRecordedSampler &+= read(producer.pointee.counters.notRecordedSampler)
+            unsafe sum.notRecordedStoreFull &+= read(producer.pointee.counters.notRecordedStoreFull)
+            unsafe sum.notRecordedAfterShutdown &+= read(
+                producer.pointee.counters.notRecordedAfterShutdown)
+            unsafe sum.notRecordedDisabled &+= read(producer.pointee.counters.notRecordedDisabled)
+            unsafe sum.startCalls &+= read(producer.pointee.counters.startCalls)
+        }
+        return sum
+    }
+
+    /// Whether spans record at all; off, a start costs a look at one word. Any thread, any time.
+    public var isEnabled: Bool {
+        get {
+            unsafe core.pointee.shared.pointee.signals.load(ordering: .relaxed) & Signal.disabled
+                == 0
+        }
+        set {
+            if newValue {
+                unsafe core.pointee.shared.pointee.signals.bitwiseAnd(
+                    ~Signal.disabled, ordering: .relaxed)
+            } else {
+                unsafe core.pointee.shared.pointee.signals.bitwiseOr(
+                    Signal.disabled, ordering: .relaxed)
+            }
+        }
+    }
+
+    /// Runs `body` on the ending thread after every span that got into the queue: what a processor that
+    /// exports each span at once hooks into. Set it before the first span; nil takes it away.
+    public func setAfterEnd(_ body: (@Sendable () -> Void)?) {
+        hook.withLock { hook in
+            hook = body.map(AfterEndHook.init)
+            unsafe core.pointee.afterEnd = unsafe hook.map {
+                unsafe Unmanaged.passUnretained($0).toOpaque()
+            }
+            let signals = unsafe core.pointee.shared
+            if hook == nil {
+                unsafe signals.pointee.signals.bitwiseAnd(~Signal.afterEnd, ordering: .releasing)
+            } else {
+                unsafe signals.pointee.signals.bitwiseOr(Signal.afterEnd, ordering: .releasing)
+            }
+        }
+    }
+
+    /// The number of a resource and scope, the same for equal ones.
+    func stream(resource: Resource, scope: InstrumentationScope) -> UInt32 {
+        streamTable.withLock { table in
+            let encoded = resource.encodedField
+            let resourceIndex = table.resources[encoded] ?? table.resources.count
+            table.resources[encoded] = resourceIndex
+            let key = StreamTable.Key(resource: resourceIndex, scope: scope)
+            if let known = table.streams[key] { return known }
+            let index = unsafe core.pointee.streamCount.load(ordering: .relaxed)
+            precondition(
+                index < RecorderCore.streamsMax,
+                "more than \(RecorderCore.streamsMax) pairs of resource and scope: reuse tracers")
+            unsafe (core.pointee.streams + index).initialize(
+                to: Stream(
+                    resourceIndex: resourceIndex, resource: Self.keep(encoded),
+                    scope: Self.keep(scope.encodedFields)))
+            // release: publishes the entry; pairs with the acquire in collect().
+            unsafe core.pointee.streamCount.store(index + 1, ordering: .releasing)
+            table.streams[key] = UInt32(index)
+            return UInt32(index)
+        }
+    }
+
+    /// A copy that is never freed.
+    private static func keep(_ bytes: [UInt8]) -> InternedBytes {
+        let copy = UnsafeMutableRawPointer.allocate(
+            byteCount: bytes.count + Wire.slackBytes, alignment: 16)
+        unsafe bytes.withUnsafeBytes {
+            unsafe copy.copyMemory(from: $0.baseAddress!, byteCount: bytes.count)
+        }
+        return unsafe InternedBytes(pointer: UnsafeRawPointer(copy), count: bytes.count)
+    }
+}

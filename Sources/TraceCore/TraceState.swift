@@ -1,0 +1,150 @@
+// Vendor state that travels with a trace, interned so that a context stays a plain value.
+// Source: W3C Trace Context Level 2, "tracestate header".
+import Synchronization
+
+/// A handle on interned tracestate members. Empty is zero. The table is bounded: when 65,536 newer states
+/// have come since, the oldest is forgotten and reads as empty, so that no traffic can fill memory.
+public struct TraceState: Hashable, Sendable {
+    /// Generation << 16 | index, of an entry of the table; 0 is empty.
+    let handle: UInt64
+
+    @inlinable
+    public static var empty: TraceState { TraceState() }
+
+    public init() { handle = 0 }
+
+    init(handle: UInt64) { self.handle = handle }
+
+    @inline(__always)
+    public var isEmpty: Bool { handle == 0 }
+
+    /// Parses a tracestate header value (several header lines joined with commas).
+    /// Nil when any member is malformed or there are more than 32: the whole state is discarded then.
+    /// Of members with the same key the first is kept; empty members are dropped.
+    public init?(header: String) {
+        var header = header
+        guard let members = header.withUTF8({ unsafe TraceStateSyntax.normalize($0) }) else {
+            return nil
+        }
+        self = TraceStateTable.intern(members)
+    }
+
+    /// The members as a header value; empty when there are none or the table forgot them.
+    public var header: String { String(decoding: bytes, as: UTF8.self) }
+
+    /// The header value's bytes.
+    var bytes: [UInt8] { isEmpty ? [] : TraceStateTable.bytes(of: self) ?? [] }
+}
+
+/// The grammar of tracestate, on bytes.
+enum TraceStateSyntax {
+    static let memberCountMax = 32
+
+    /// The members without blanks, empties and duplicates, joined with commas; nil when malformed.
+    static func normalize(_ header: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+        var result: [UInt8] = []
+        var keys: [ArraySlice<UInt8>] = []
+        var memberCount = 0
+        for unsafepart in unsafe header.split(
+            separator: UInt8(ascii: ","), omittingEmptySubsequences: true)
+        {
+            let member = unsafe trim(part)
+            if unsafe member.isEmpty { continue }
+            memberCount += 1
+            guard memberCount <= memberCountMax,
+                let equals = unsafe member.firstIndex(of: UInt8(ascii: "="))
+            else { return nil }
+            let key = unsafe Array(member[..<equals])[...]
+            guard isKey(key), unsafe isValue(member[member.index(after: equals)...]) else {
+                return nil
+            }
+            if keys.contains(key) { continue }
+            keys.append(key)
+            if !result.isEmpty { result.append(UInt8(ascii: ",")) }
+            unsafe result.append(contentsOf: member)
+        }
+        return result
+    }
+
+    private static func trim(
+        _ part: Slice<UnsafeBufferPointer<UInt8>>
+    ) -> Slice<UnsafeBufferPointer<UInt8>> {
+        var part = unsafe part
+        while let first = unsafe part.first, first == 0x20 || first == 0x09 {
+            unsafe part.removeFirst()
+        }
+        while let last = unsafe part.last, last == 0x20 || last == 0x09 { unsafe part.removeLast() }
+        return unsafe part
+    }
+
+    /// `[a-z0-9][a-z0-9_\-*/@]{0,255}`
+    private static func isKey(_ key: ArraySlice<UInt8>) -> Bool {
+        guard let first = key.first, key.count <= 256, isLowerAlphanumeric(first) else {
+            return false
+        }
+        return key.allSatisfy {
+            isLowerAlphanumeric($0) || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: "-")
+                || $0 == UInt8(ascii: "*") || $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "@")
+        }
+    }
+
+    private static func isLowerAlphanumeric(_ byte: UInt8) -> Bool {
+        (0x61...0x7a).contains(byte) || (0x30...0x39).contains(byte)
+    }
+
+    /// 1…256 printable characters without comma and equals sign, not ending in a space.
+    private static func isValue(_ value: Slice<UnsafeBufferPointer<UInt8>>) -> Bool {
+        guard let last = unsafe value.last, unsafe value.count <= 256, last != 0x20 else {
+            return false
+        }
+        return unsafe value.allSatisfy { (0x20...0x7e).contains($0) && $0 != 0x2c && $0 != 0x3d }
+    }
+}
+
+/// The interned states: 65,536 entries, reused in turn.
+private enum TraceStateTable {
+    struct Entry {
+        var bytes: [UInt8] = []
+        var generation: UInt64 = 0
+    }
+    struct Table {
+        var entries: [Entry] = []
+        var next = 0
+        var generation: UInt64 = 1
+        var known: [[UInt8]: UInt64] = [:]
+    }
+    static let entryCountMax = 65_536
+    static let table = Mutex(Table())
+
+    static func intern(_ bytes: [UInt8]) -> TraceState {
+        guard !bytes.isEmpty else { return .empty }
+        return table.withLock { table in
+            if let handle = table.known[bytes] { return TraceState(handle: handle) }
+            if table.entries.count < entryCountMax {
+                table.entries.append(Entry())
+            } else {
+                table.known.removeValue(forKey: table.entries[table.next].bytes)
+            }
+            let index = table.next
+            table.entries[index] = Entry(bytes: bytes, generation: table.generation)
+            let handle = table.generation << 16 | UInt64(index)
+            table.known[bytes] = handle
+            table.next += 1
+            if table.next == entryCountMax {
+                table.next = 0
+                table.generation += 1
+            }
+            return TraceState(handle: handle)
+        }
+    }
+
+    static func bytes(of state: TraceState) -> [UInt8]? {
+        table.withLock { table in
+            let index = Int(state.handle & 0xffff)
+            guard index < table.entries.count,
+                table.entries[index].generation == state.handle >> 16
+            else { return nil }
+            return table.entries[index].bytes
+        }
+    }
+}
