@@ -1,0 +1,407 @@
+/// Resolves a checked scenario into tables. One thread, once a scenario.
+struct ScenarioCompiler {
+    let scenario: Scenario
+    var shapes: [CompiledScenario.SpanShape] = []
+    var eventShapes: [CompiledScenario.EventShape] = []
+    var instances: [CompiledScenario.Instance] = []
+    var keys = Interner()
+    var messages = Interner()
+    var tables = GeneratorTables()
+
+    private var operations: [CompiledOperation] = []
+    private var steps: [CompiledStep] = []
+    private var branches: [CompiledBranch] = []
+    private var attributes: [CompiledAttribute] = []
+    private var inheritedLiterals: [InheritedLiteral] = []
+    private var events: [CompiledEvent] = []
+    private var generators: [CompiledGenerator] = []
+    private var samplers: [CompiledSampler] = []
+    private var distributions: [Distribution] = []
+    private var breakers: [CompiledBreaker] = []
+    private var instanceRanges: [IndexRange] = []
+    private var sequenceCount = 0
+    private var traceScopedCount = 0
+
+    /// `service/operation` to the operation's number and its declaration.
+    private var places: [String: (index: Int, service: Int, operation: OperationDeclaration)] = [:]
+    /// Attribute keys that some operation inherits, and their slots.
+    private var inheritSlots: [String: Int] = [:]
+
+    init(_ scenario: Scenario) {
+        self.scenario = scenario
+    }
+
+    mutating func compile() {
+        var index = 0
+        for (serviceIndex, service) in scenario.services.enumerated() {
+            for operation in service.operations {
+                places["\(service.name)/\(operation.name)"] = (index, serviceIndex, operation)
+                index += 1
+                for case .inherit(let key) in operation.attributes.map(\.generator.source)
+                where inheritSlots[key] == nil {
+                    inheritSlots[key] = inheritSlots.count
+                }
+            }
+        }
+        for (serviceIndex, service) in scenario.services.enumerated() {
+            compileInstances(of: service, serviceIndex)
+        }
+        for (serviceIndex, service) in scenario.services.enumerated() {
+            for operation in service.operations {
+                operations.append(compile(operation, of: service, serviceIndex))
+            }
+        }
+    }
+
+    mutating func model() -> SimulationModel {
+        let errorTypeKey = keys.index(of: "error.type")
+        let resendCountKey = keys.index(of: "http.request.resend_count")
+        let timeoutType = tables.intern("timeout")
+        return SimulationModel(
+            text: tables.text, operations: operations, steps: steps, branches: branches, attributes: attributes,
+            inheritedLiterals: inheritedLiterals, events: events, generators: generators,
+            values: tables.values, aliases: tables.aliases, samplers: samplers,
+            distributions: distributions, breakers: breakers, instanceRanges: instanceRanges,
+            errorTypeKey: errorTypeKey, timeoutType: timeoutType, resendCountKey: resendCountKey,
+            inheritSlotCount: inheritSlots.count, traceScopedCount: traceScopedCount,
+            sequenceCount: sequenceCount,
+            roots: scenario.traffic.map { places[$0.root.text]?.index ?? 0 })
+    }
+
+    // MARK: Operations
+
+    private mutating func compile(
+        _ operation: OperationDeclaration, of service: ServiceDeclaration, _ serviceIndex: Int
+    ) -> CompiledOperation {
+        let conventions = SemanticConventions(operation: operation, service: service)
+        let own = Dictionary(
+            operation.attributes.map { ($0.key, $0.generator) }, uniquingKeysWith: { $1 })
+        // The author's own value takes the place of a convention's.
+        var fixed = conventions.attributes.filter { own[$0.key] == nil }
+        var drawn: [CompiledAttribute] = []
+        var literals: [InheritedLiteral] = []
+        if let paths = conventions.examplePaths, own["url.path"] == nil {
+            let values = paths.map { tables.value(.string($0)) }
+            let table = tables.appendTable(
+                values, weights: [Double](repeating: 1, count: values.count))
+            var generator = CompiledGenerator(form: .table, scope: .span)
+            (generator.values, generator.firstAlias) = table
+            drawn.append(attribute("url.path", generator))
+        }
+        for declaration in operation.attributes {
+            if case .literal(let value) = declaration.generator.source {
+                fixed.append(.init(key: declaration.key, value: value))
+            } else {
+                let generator = compile(
+                    declaration.generator, service: serviceIndex, key: declaration.key)
+                drawn.append(attribute(declaration.key, generator))
+            }
+        }
+        for attribute in fixed {
+            guard let slot = inheritSlots[attribute.key] else { continue }
+            literals.append(
+                InheritedLiteral(slot: Int32(slot), value: tables.value(attribute.value)))
+        }
+        let attributeRange = append(drawn, to: \.attributes)
+        let literalRange = append(literals, to: \.inheritedLiterals)
+        let eventRange = append(operation.events.map { compile($0) }, to: \.events)
+        let error = operation.error ?? ErrorDeclaration()
+        let failedCode = error.httpStatus ?? 500
+        let isGRPC = operation.category == .grpc
+        let statusCodeKey = conventions.statusCodeKey
+        return CompiledOperation(
+            service: serviceIndex, category: operation.category,
+            localShape: shape(conventions.name, conventions.localKind, fixed),
+            remoteShape: shape(conventions.name, conventions.remoteKind, fixed),
+            ownWork: sampler(operation.ownWork), attributes: attributeRange,
+            inheritedLiterals: literalRange, events: eventRange,
+            script: compile(operation.script, of: service, serviceIndex), errorRate: error.rate,
+            propagate: error.propagate, shortCircuits: error.shortCircuits,
+            recordsException: error.recordsException,
+            message: messages.index(of: error.statusMessage),
+            statusCodeKey: keys.index(of: statusCodeKey ?? "error.type"),
+            okCode: isGRPC ? 0 : 200, failedCode: isGRPC ? 2 : failedCode,
+            hasStatusCode: statusCodeKey != nil && own[statusCodeKey ?? ""] == nil,
+            hasErrorType: own["error.type"] == nil,
+            errorType: tables.intern(
+                operation.category == .http ? "\(failedCode)" : isGRPC ? "2" : "_OTHER"))
+    }
+
+    private mutating func attribute(
+        _ key: String, _ generator: CompiledGenerator
+    ) -> CompiledAttribute {
+        generators.append(generator)
+        return CompiledAttribute(
+            key: keys.index(of: key), generator: Int32(generators.count - 1),
+            slot: Int32(inheritSlots[key] ?? -1))
+    }
+
+    private mutating func compile(_ event: EventDeclaration) -> CompiledEvent {
+        let attributes = event.attributes.map {
+            CompiledScenario.Attribute(key: $0.key, value: $0.value)
+        }
+        return CompiledEvent(
+            shape: eventShape(event.name, attributes), probability: event.probability, at: event.at)
+    }
+
+    // MARK: Steps
+
+    private mutating func compile(
+        _ script: [StepDeclaration], of service: ServiceDeclaration, _ serviceIndex: Int
+    ) -> IndexRange {
+        // Inner lists first, so that this one is contiguous.
+        let compiled = script.map { compile($0, of: service, serviceIndex) }
+        return append(compiled, to: \.steps)
+    }
+
+    private mutating func compile(
+        _ step: StepDeclaration, of service: ServiceDeclaration, _ serviceIndex: Int
+    ) -> CompiledStep {
+        switch step.action {
+        case .work(let distribution):
+            var result = CompiledStep(action: .work)
+            result.sampler = sampler(distribution)
+            return result
+        case .parallel(let steps, let limit):
+            let parts = steps.map {
+                CompiledBranch(weight: 1, steps: compile([$0], of: service, serviceIndex))
+            }
+            var result = CompiledStep(action: .parallel)
+            result.branches = append(parts, to: \.branches)
+            result.limit = limit ?? .max
+            return result
+        case .choose(let choices):
+            let parts = choices.map {
+                CompiledBranch(
+                    weight: $0.weight, steps: compile($0.script, of: service, serviceIndex))
+            }
+            var result = CompiledStep(action: .choose)
+            result.branches = append(parts, to: \.branches)
+            result.totalWeight = choices.reduce(0) { $0 + $1.weight }
+            return result
+        case .call(let call): return compile(call, serviceIndex)
+        case .publish(let publish): return compile(publish)
+        }
+    }
+
+    private mutating func compile(_ call: CallDeclaration, _ caller: Int) -> CompiledStep {
+        guard let place = places[call.to.text] else {
+            preconditionFailure("checked: \(call.to.text) exists")
+        }
+        var step = CompiledStep(action: .call)
+        step.target = place.index
+        step.isLocal =
+            place.operation.category == .database
+            || (place.service == caller && place.operation.category == .internal)
+        step.hasClientSpan = call.hasClientSpan
+        step.probability = call.probability
+        if call.repeats != .constant(1) { step.repeats = sampler(call.repeats) }
+        step.mostRepeats = call.mostRepeats
+        step.sampler = sampler(call.network)
+        step.timeoutNs = call.timeoutNs.map { UInt64($0) } ?? .max
+        step.retries = call.retries
+        step.backoffNs = UInt64(call.backoffNs)
+        step.failureMessage = messages.index(of: "\(call.to.text) failed")
+        step.timeoutMessage = messages.index(of: "\(call.to.text) timed out")
+        if !step.isLocal, step.hasClientSpan {
+            let conventions = SemanticConventions(
+                operation: place.operation, service: scenario.services[place.service])
+            step.shape = shape(conventions.clientName, 3, conventions.clientAttributes)
+        }
+        if let breaker = call.circuitBreaker {
+            step.breaker = breakers.count
+            breakers.append(compile(breaker, target: call.to.text))
+        }
+        return step
+    }
+
+    private mutating func compile(
+        _ breaker: CircuitBreakerDeclaration, target: String
+    ) -> CompiledBreaker {
+        func shape(_ state: String) -> UInt32 {
+            eventShape(
+                "circuit_breaker.\(state)", [.init(key: "circuit_breaker.target", value: .string(target))])
+        }
+        return CompiledBreaker(
+            failures: breaker.failures, windowNs: UInt64(breaker.windowNs),
+            openForNs: UInt64(breaker.openForNs), halfOpenCalls: breaker.halfOpenCalls,
+            rejected: shape("rejected"), opened: shape("opened"), halfOpened: shape("half_opened"),
+            closed: shape("closed"),
+            rejectedMessage: messages.index(of: "circuit breaker open: \(target)"))
+    }
+
+    private mutating func compile(_ publish: PublishDeclaration) -> CompiledStep {
+        guard let place = places[publish.to.text] else {
+            preconditionFailure("checked: \(publish.to.text) exists")
+        }
+        let conventions = SemanticConventions(
+            operation: place.operation, service: scenario.services[place.service])
+        var step = CompiledStep(action: .publish)
+        step.target = place.index
+        step.sampler = sampler(publish.delay)
+        step.isLinked = publish.relation == .link
+        step.loss = publish.loss
+        step.shape = shape(conventions.clientName, 4, conventions.clientAttributes)
+        return step
+    }
+
+    // MARK: Tables
+
+    private mutating func shape(
+        _ name: String, _ kind: UInt8, _ attributes: [CompiledScenario.Attribute]
+    ) -> UInt16 {
+        shapes.append(.init(name: name, kind: kind, attributes: attributes))
+        return UInt16(shapes.count - 1)
+    }
+
+    private mutating func eventShape(
+        _ name: String, _ attributes: [CompiledScenario.Attribute]
+    ) -> UInt32 {
+        eventShapes.append(.init(name: name, attributes: attributes))
+        return UInt32(eventShapes.count - 1)
+    }
+
+    mutating func sampler(_ distribution: Distribution) -> Int {
+        samplers.append(CompiledSampler(distribution, general: &distributions))
+        return samplers.count - 1
+    }
+
+    private mutating func append<Element>(
+        _ elements: [Element], to table: WritableKeyPath<Self, [Element]>
+    ) -> IndexRange {
+        let first = self[keyPath: table].count
+        self[keyPath: table].append(contentsOf: elements)
+        return IndexRange(first: first, count: elements.count)
+    }
+
+    // MARK: Generators and instances
+
+    private mutating func compile(
+        _ generator: AttributeGenerator, service: Int, key: String
+    ) -> CompiledGenerator {
+        var result = CompiledGenerator(form: .fixed, scope: generator.scope)
+        switch generator.source {
+        case .literal(let value): result.value = tables.value(value)
+        case .oneOf(let literals, let weights):
+            result.form = .table
+            let values = literals.map { tables.value($0) }
+            (result.values, result.firstAlias) = tables.appendTable(values, weights: weights)
+        case .zipf(let cardinality, let exponent, let prefix):
+            result.form = .table
+            let values = (1...cardinality).map {
+                PlanValue(kind: .attributeText, bits: tables.append("\(prefix)\($0)").bits)
+            }
+            (result.values, result.firstAlias) = tables.appendTable(
+                values, weights: ZipfWeights(cardinality: cardinality, exponent: exponent).weights)
+        case .integer(let range):
+            result.form = .integer
+            result.base = range.lowerBound
+            result.width = UInt64(range.upperBound - range.lowerBound) + 1
+        case .string(let length):
+            result.form = .string
+            result.auxiliary = sampler(length)
+        case .sequence(let start):
+            result.form = .sequence
+            result.base = start
+            result.auxiliary = sequenceCount
+            sequenceCount += 1
+        case .unique(let prefix):
+            result.form = .unique
+            result.value = PlanValue(kind: .attributeText, bits: tables.intern(prefix).bits)
+        case .inherit(let key):
+            result.form = .inherit
+            result.auxiliary = inheritSlots[key] ?? 0
+        }
+        switch generator.scope {
+        case .span: break
+        case .trace:
+            result.traceSlot = traceScopedCount
+            traceScopedCount += 1
+        case .instance where result.form != .inherit:
+            let range = instanceRanges[service]
+            let values = range.indices.map {
+                tables.value(literal(generator, instance: $0 - Int(range.first), of: service, key))
+            }
+            result.values = IndexRange(first: tables.values.count, count: values.count)
+            tables.values.append(contentsOf: values)
+        case .instance: break
+        }
+        return result
+    }
+
+    private mutating func compileInstances(of service: ServiceDeclaration, _ index: Int) {
+        instanceRanges.append(IndexRange(first: instances.count, count: service.instances))
+        for instance in 0..<service.instances {
+            var resource: [CompiledScenario.Attribute] = [
+                .init(key: "service.name", value: .string(service.name)),
+                .init(key: "service.instance.id", value: .string("\(service.name)-\(instance)")),
+            ]
+            for attribute in service.resource {
+                let value = literal(
+                    attribute.generator, instance: instance, of: index, attribute.key)
+                if let place = resource.firstIndex(where: { $0.key == attribute.key }) {
+                    resource[place].value = value
+                } else {
+                    resource.append(.init(key: attribute.key, value: value))
+                }
+            }
+            let name: String
+            if case .string(let text) = resource[0].value { name = text } else { name = service.name }
+            instances.append(.init(service: index, serviceName: name, resource: resource))
+        }
+    }
+
+    /// The value a generator gives an instance for good.
+    private func literal(
+        _ generator: AttributeGenerator, instance: Int, of service: Int, _ key: String
+    ) -> AttributeLiteral {
+        let position = key.utf8.reduce(UInt64(service) << 32 | UInt64(instance)) {
+            splitMix($0 ^ UInt64($1))
+        }
+        var random = RandomStream(seed: scenario.seed, position: position)
+        switch generator.source {
+        case .literal(let value): return value
+        case .oneOf(let values, let weights):
+            var rest = random.uniform() * weights.reduce(0, +)
+            for (value, weight) in zip(values, weights) {
+                if rest < weight { return value }
+                rest -= weight
+            }
+            return values[values.count - 1]
+        case .zipf(let cardinality, let exponent, let prefix):
+            let weights = ZipfWeights(cardinality: cardinality, exponent: exponent).weights
+            var rest = random.uniform() * weights.reduce(0, +)
+            let rank = weights.firstIndex {
+                rest -= $0
+                return rest < 0
+            }
+            return .string("\(prefix)\((rank ?? cardinality - 1) + 1)")
+        case .integer(let range):
+            let width = UInt64(range.upperBound - range.lowerBound) + 1
+            return .integer(range.lowerBound + Int(random.below(width)))
+        case .string(let length):
+            let count = Int(max(0, length.draw(random.uniform()).rounded()))
+            let letters = (0..<count).map { _ in RandomText.character(random.below(62)) }
+            return .string(String(decoding: letters, as: UTF8.self))
+        case .sequence(let start): return .integer(start + instance)
+        case .unique(let prefix):
+            let digits = (0..<16).map { _ in RandomText.hexadecimal(random.below(16)) }
+            return .string(prefix + String(decoding: digits, as: UTF8.self))
+        case .inherit: return .string("")
+        }
+    }
+}
+
+/// Strings by number, each once, in order of first use.
+struct Interner {
+    private(set) var elements: [String] = []
+    private var indices: [String: UInt32] = [:]
+
+    mutating func index(of string: String) -> UInt32 {
+        if let index = indices[string] { return index }
+        let index = UInt32(elements.count)
+        elements.append(string)
+        indices[string] = index
+        return index
+    }
+}
