@@ -119,13 +119,14 @@ extension SlotWriter {
             slot, producer, message, messageCount, in: slot.pointee.statusMessage)
     }
 
-    /// Gives the span another name. A name longer than a block is cut at a scalar.
+    /// Gives the span another name. A name longer than a block is cut at a scalar; without a free block
+    /// the old name stays.
     @inline(never)
     static func updateName(
         _ slot: SlotPointer, _ producer: ProducerPointer, _ name: UnsafeRawPointer, _ count: Int,
         isImmortal: Bool
     ) {
-        if unsafe slot.pointee.name == nil { unsafe removeInlineName(slot, producer) }
+        if unsafe slot.pointee.name == nil, unsafe !removeInlineName(slot, producer) { return }
         if isImmortal {
             unsafe slot.pointee.name = unsafe name
             unsafe slot.pointee.nameCount = count
@@ -152,23 +153,20 @@ extension SlotWriter {
         return unsafe (block, kept)
     }
 
-    /// Takes the name out of the chain; what follows moves up.
-    private static func removeInlineName(_ slot: SlotPointer, _ producer: ProducerPointer) {
+    /// Takes the name out of the chain; what follows moves up. False when the store has no blocks.
+    private static func removeInlineName(_ slot: SlotPointer, _ producer: ProducerPointer) -> Bool {
         let count = unsafe slot.pointee.chain.count
         let all = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 16)
         defer { unsafe all.deallocate() }
         unsafe slot.pointee.chain.copy(inline: SlotLayout.bytes(slot), to: all)
-        let headerEnd = unsafe headerBytes(all, end: slot.pointee.streamOffset)
-        unsafe slot.pointee.chain.reset(
-            inline: SlotLayout.bytes(slot), capacity: SlotLayout.inlineBytes,
-            blocks: slot.pointee.core.pointee.blocks, cache: &producer.pointee.blocks)
-        // What is left is shorter than what fitted, in parts of the same sizes: it fits.
-        for range in unsafe [0..<headerEnd, slot.pointee.streamOffset..<count] {
-            _ = unsafe slot.pointee.chain.append(
-                all + range.lowerBound, range.count, blocks: slot.pointee.core.pointee.blocks,
-                cache: &producer.pointee.blocks)
+        let streamOffset = unsafe slot.pointee.streamOffset
+        let headerEnd = unsafe headerBytes(all, end: streamOffset)
+        unsafe memmove(all + headerEnd, all + streamOffset, count - streamOffset)
+        guard unsafe rebuild(slot, producer, all, count - (streamOffset - headerEnd)) else {
+            return false
         }
         unsafe slot.pointee.streamOffset = headerEnd
+        return true
     }
 
     /// Where the name field begins: behind header, parent and tracestate.

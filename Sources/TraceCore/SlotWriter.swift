@@ -95,34 +95,28 @@ enum SlotWriter {
         unsafe memcpy(rebuilt + old.lowerBound, entry.baseAddress!, entry.count)
         unsafe memcpy(
             rebuilt + old.lowerBound + entry.count, bytes + old.upperBound, count - old.upperBound)
-        return unsafe rebuild(slot, producer, rebuilt, count + growth, fallback: bytes, count)
+        if unsafe !rebuild(slot, producer, rebuilt, count + growth) {
+            unsafe slot.pointee.droppedAttributeCount &+= 1
+        }
+        return true
     }
 
-    /// Makes the chain hold other bytes. When blocks run out it holds `fallback` again, which fitted.
-    private static func rebuild(
-        _ slot: SlotPointer, _ producer: ProducerPointer, _ bytes: UnsafeRawPointer, _ count: Int,
-        fallback: UnsafeRawPointer, _ fallbackCount: Int
+    /// Makes the chain hold other bytes. The new blocks are taken before the old ones are let go, so
+    /// that a store without blocks leaves the span as it was. False then.
+    static func rebuild(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ bytes: UnsafeRawPointer, _ count: Int
     ) -> Bool {
         let core = unsafe slot.pointee.core
-        // The fallback may be the inline part itself, which the new bytes overwrite.
-        let copy = UnsafeMutableRawPointer.allocate(byteCount: fallbackCount, alignment: 16)
-        defer { unsafe copy.deallocate() }
-        unsafe memcpy(copy, fallback, fallbackCount)
-        for unsafe(source, sourceCount) in unsafe [
-            (bytes, count), (UnsafeRawPointer(copy), fallbackCount),
-        ] {
-            unsafe slot.pointee.chain.reset(
-                inline: SlotLayout.bytes(slot), capacity: SlotLayout.inlineBytes,
-                blocks: core.pointee.blocks, cache: &producer.pointee.blocks)
-            if unsafe slot.pointee.chain.append(
-                source, sourceCount, blocks: core.pointee.blocks, cache: &producer.pointee.blocks)
-            {
-                if sourceCount == fallbackCount, unsafe source == UnsafeRawPointer(copy) {
-                    unsafe slot.pointee.droppedAttributeCount &+= 1
-                }
-                return true
-            }
-        }
+        var fresh = unsafe ByteChain(
+            inline: SlotLayout.bytes(slot), capacity: SlotLayout.inlineBytes)
+        guard
+            unsafe fresh.append(
+                bytes, count, blocks: core.pointee.blocks, cache: &producer.pointee.blocks)
+        else { return false }
+        unsafe slot.pointee.chain.reset(
+            inline: SlotLayout.bytes(slot), capacity: SlotLayout.inlineBytes,
+            blocks: core.pointee.blocks, cache: &producer.pointee.blocks)
+        unsafe slot.pointee.chain = fresh
         return true
     }
 

@@ -225,7 +225,7 @@ extension SpanQueue {
         touchedStreams.removeAll(keepingCapacity: true)
         var spans = 0
         for segment in segments { spans += segment.spans }
-        for unsafechunk in unsafe retired { unsafe core.pointee.chunks.give(chunk) }
+        for index in unsafe retired.indices { unsafe core.pointee.chunks.give(retired[index]) }
         unsafe core.pointee.shared.pointee.drained.add(spans, ordering: .releasing)
         unsafe SpanAdmission.releaseRoom(core, spans: spans)
     }

@@ -22,10 +22,7 @@ public struct TraceState: Hashable, Sendable {
     /// Nil when any member is malformed or there are more than 32: the whole state is discarded then.
     /// Of members with the same key the first is kept; empty members are dropped.
     public init?(header: String) {
-        var header = header
-        guard let members = header.withUTF8({ unsafe TraceStateSyntax.normalize($0) }) else {
-            return nil
-        }
+        guard let members = TraceStateSyntax.normalize(Array(header.utf8)) else { return nil }
         self = TraceStateTable.intern(members)
     }
 
@@ -41,40 +38,32 @@ enum TraceStateSyntax {
     static let memberCountMax = 32
 
     /// The members without blanks, empties and duplicates, joined with commas; nil when malformed.
-    static func normalize(_ header: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+    static func normalize(_ header: [UInt8]) -> [UInt8]? {
         var result: [UInt8] = []
         var keys: [ArraySlice<UInt8>] = []
         var memberCount = 0
-        for unsafepart in unsafe header.split(
-            separator: UInt8(ascii: ","), omittingEmptySubsequences: true)
-        {
-            let member = unsafe trim(part)
-            if unsafe member.isEmpty { continue }
+        for part in header.split(separator: UInt8(ascii: ",")) {
+            let member = trim(part)
+            if member.isEmpty { continue }
             memberCount += 1
             guard memberCount <= memberCountMax,
-                let equals = unsafe member.firstIndex(of: UInt8(ascii: "="))
+                let equals = member.firstIndex(of: UInt8(ascii: "="))
             else { return nil }
-            let key = unsafe Array(member[..<equals])[...]
-            guard isKey(key), unsafe isValue(member[member.index(after: equals)...]) else {
-                return nil
-            }
+            let key = member[..<equals]
+            guard isKey(key), isValue(member[(equals + 1)...]) else { return nil }
             if keys.contains(key) { continue }
             keys.append(key)
             if !result.isEmpty { result.append(UInt8(ascii: ",")) }
-            unsafe result.append(contentsOf: member)
+            result.append(contentsOf: member)
         }
         return result
     }
 
-    private static func trim(
-        _ part: Slice<UnsafeBufferPointer<UInt8>>
-    ) -> Slice<UnsafeBufferPointer<UInt8>> {
-        var part = unsafe part
-        while let first = unsafe part.first, first == 0x20 || first == 0x09 {
-            unsafe part.removeFirst()
-        }
-        while let last = unsafe part.last, last == 0x20 || last == 0x09 { unsafe part.removeLast() }
-        return unsafe part
+    private static func trim(_ part: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+        func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+        var part = part.drop(while: isBlank)
+        while let last = part.last, isBlank(last) { part.removeLast() }
+        return part
     }
 
     /// `[a-z0-9][a-z0-9_\-*/@]{0,255}`
@@ -93,11 +82,11 @@ enum TraceStateSyntax {
     }
 
     /// 1…256 printable characters without comma and equals sign, not ending in a space.
-    private static func isValue(_ value: Slice<UnsafeBufferPointer<UInt8>>) -> Bool {
-        guard let last = unsafe value.last, unsafe value.count <= 256, last != 0x20 else {
+    private static func isValue(_ value: ArraySlice<UInt8>) -> Bool {
+        guard let last = value.last, value.count <= 256, last != 0x20 else {
             return false
         }
-        return unsafe value.allSatisfy { (0x20...0x7e).contains($0) && $0 != 0x2c && $0 != 0x3d }
+        return value.allSatisfy { (0x20...0x7e).contains($0) && $0 != 0x2c && $0 != 0x3d }
     }
 }
 
