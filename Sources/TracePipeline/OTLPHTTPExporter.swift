@@ -4,6 +4,7 @@
 import CCurl
 import Glibc
 import Logging
+import TraceCore
 
 /// A batch that has been settled.
 struct FinishedExport {
@@ -18,6 +19,8 @@ struct FinishedExport {
     var firstSentNs: UInt64
     var lastSentNs: UInt64
     var settledNs: UInt64
+    /// Bytes of one request's body on the wire, after compression.
+    var wireByteCount: Int
 }
 
 /// The transport and its retries.
@@ -187,7 +190,7 @@ final class OTLPHTTPExporter {
             unsafe curl_multi_perform(multi, &running)
             let ended = collect()
             if !begun && !ended { return }
-            now = MonotonicTime.nowNs()
+            now = TraceClock.monotonicNs
         } while true
     }
 
@@ -210,13 +213,9 @@ final class OTLPHTTPExporter {
     ///
     /// - Returns: whether `eventFileDescriptor` can be read.
     func wait(eventFileDescriptor: Int32, untilNs: UInt64?) -> Bool {
+        if sendingCount == 0 { return MonotonicTime.poll(eventFileDescriptor, untilNs: untilNs) }
         let timeoutMs = untilNs.map {
-            MonotonicTime.millisecondsLeft(until: $0, nowNs: MonotonicTime.nowNs())
-        }
-        if sendingCount == 0 {
-            var descriptor = pollfd(fd: eventFileDescriptor, events: Int16(POLLIN), revents: 0)
-            let ready = unsafe poll(&descriptor, 1, Int32(timeoutMs ?? -1))
-            return ready > 0
+            MonotonicTime.millisecondsLeft(until: $0, nowNs: TraceClock.monotonicNs)
         }
         var descriptor = curl_waitfd(
             fd: eventFileDescriptor, events: Int16(CURL_WAIT_POLLIN), revents: 0)
@@ -311,10 +310,10 @@ final class OTLPHTTPExporter {
     }
 
     private func conclude(_ index: Int, _ slot: Slot, _ code: CURLcode) {
-        let nowNs = MonotonicTime.nowNs()
+        let nowNs = TraceClock.monotonicNs
         let result = slot.transfer.result(code)
         let verdict = ResponseClassification.verdict(
-            result, body: slot.transfer.responseBody, nowUnixNs: MonotonicTime.nowUnixNs())
+            result, body: slot.transfer.responseBody, nowUnixNs: TraceClock.unixNs)
         slot.attempts += max(1, result.requestsBegun)
         // libcurl has repeated the request by itself: the first one may have been taken.
         slot.indeterminate =
@@ -349,12 +348,13 @@ final class OTLPHTTPExporter {
     }
 
     private func settle(_ index: Int, _ slot: Slot, _ outcome: BatchOutcome, nowNs: UInt64) {
-        slot.state = .free
-        unsafe slot.payload = UnsafeRawBufferPointer(start: nil, count: 0)
-        finished.append(
+        unsafe finished.append(
             FinishedExport(
                 slot: index, outcome: outcome, indeterminate: slot.indeterminate,
                 attempts: slot.attempts, firstSentNs: slot.firstSentNs,
-                lastSentNs: slot.lastSentNs, settledNs: nowNs))
+                lastSentNs: slot.lastSentNs, settledNs: nowNs,
+                wireByteCount: slot.payload.count))
+        slot.state = .free
+        unsafe slot.payload = UnsafeRawBufferPointer(start: nil, count: 0)
     }
 }

@@ -2,6 +2,7 @@
 
 import Glibc
 import Logging
+import TraceCore
 
 @testable import TracePipeline
 
@@ -57,14 +58,14 @@ final class ExporterHarness {
     deinit {
         close(eventFileDescriptor)
         close(otherEnd)
-        for unsafebody in unsafe bodies { unsafe body.deallocate() }
+        for unsafe body in unsafe bodies { unsafe body.deallocate() }
     }
 
     func submit(slot: Int, number: UInt64 = 1, body: [UInt8], deadlineMs: Int = 30_000) {
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: body.count, alignment: 16)
         unsafe memory.copyBytes(from: body)
         unsafe bodies.append(memory)
-        let nowNs = MonotonicTime.nowNs()
+        let nowNs = TraceClock.monotonicNs
         unsafe exporter.submit(
             slot: slot, number: number, payload: UnsafeRawBufferPointer(memory),
             deadlineNs: MonotonicTime.deadlineNs(from: nowNs, afterMs: deadlineMs), nowNs: nowNs)
@@ -74,7 +75,7 @@ final class ExporterHarness {
     func settle(_ count: Int) -> [FinishedExport] {
         var settled: [FinishedExport] = []
         while true {
-            exporter.step(nowNs: MonotonicTime.nowNs())
+            exporter.step(nowNs: TraceClock.monotonicNs)
             while let finished = exporter.nextFinished() { settled.append(finished) }
             if settled.count >= count { return settled }
             _ = exporter.wait(

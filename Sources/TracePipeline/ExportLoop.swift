@@ -1,0 +1,261 @@
+// The exporter thread: owns the queue's consumer side, the request bodies and the exporter. It sleeps
+// in one place, and not at all with a timer while there is nothing to wait for.
+
+import Logging
+import TraceCore
+
+/// One thread's loop; nothing here is touched by another thread, but for `control`.
+final class ExportLoop {
+    enum Exporter {
+        case http(OTLPHTTPExporter)
+        case custom(any SpanExporter)
+    }
+
+    /// A request body and the batch in it.
+    private final class BatchSlot {
+        var body = ExportBody()
+        var isBusy = false
+        var record: BatchRecord?
+    }
+
+    private let recorder: SpanRecorder
+    private let queue: SpanQueue
+    private let control: ProcessorControl
+    private let settings: BatchSettings
+    private let exporter: Exporter
+    private let observer: BatchObserver?
+    private let slots: [BatchSlot]
+
+    private var lastNumber: UInt64 = 0
+    /// When the oldest pending span was first seen; nil while the queue is empty.
+    private var firstPendingNs: UInt64?
+    /// The flush for which the queue is being drained; nil when none is.
+    private var drainingFor: UInt64?
+    private var lastDrained: UInt64 = 0
+    /// Flushes whose spans are all in batches: done once every batch up to `number` is settled.
+    private var drainedFlushes: [(ticket: UInt64, number: UInt64)] = []
+    private var shutdownDeadlineNs: UInt64?
+
+    init(
+        recorder: SpanRecorder, control: ProcessorControl, settings: BatchSettings,
+        exporter: Exporter, observer: BatchObserver?
+    ) {
+        self.recorder = recorder
+        queue = recorder.queue
+        self.control = control
+        self.settings = settings
+        self.exporter = exporter
+        self.observer = observer
+        let count =
+            switch exporter {
+            case .http(let http): http.slotCount
+            case .custom: 1
+            }
+        slots = (0..<count).map { _ in BatchSlot() }
+    }
+
+    /// Runs until shut down.
+    func run() {
+        while true {
+            takeRequests()
+            drive()
+            fill()
+            drive()
+            completeFlushes()
+            if shutdownDeadlineNs != nil, finish() { return }
+            sleep()
+        }
+    }
+
+    // MARK: Requests of other threads
+
+    private func takeRequests() {
+        let (flushRequested, deadlineNs) = control.monitor.withLock { state in
+            state.turns += 1
+            return (state.flushRequested, state.shutdownDeadlineNs)
+        }
+        if drainingFor == nil, flushRequested > lastDrained { drainingFor = flushRequested }
+        if let deadlineNs, deadlineNs != shutdownDeadlineNs {
+            shutdownDeadlineNs = deadlineNs
+            if case .http(let http) = exporter {
+                http.beginShutdown(deadlineNs: deadlineNs, nowNs: TraceClock.monotonicNs)
+            }
+        }
+    }
+
+    private func completeFlushes() {
+        guard !drainedFlushes.isEmpty else { return }
+        let oldestOpen = slots.compactMap { $0.isBusy ? $0.record?.number : nil }.min() ?? .max
+        var completed: UInt64?
+        while let flush = drainedFlushes.first, flush.number < oldestOpen {
+            completed = flush.ticket
+            drainedFlushes.removeFirst()
+        }
+        if let completed {
+            control.monitor.withLockAndSignal { $0.flushCompleted = completed }
+        }
+    }
+
+    // MARK: From the queue into batches
+
+    /// Builds and hands over batches as long as one is due and a body is free.
+    private func fill() {
+        while let index = slots.firstIndex(where: { !$0.isBusy }) {
+            let startedNs = TraceClock.monotonicNs
+            if let deadlineNs = shutdownDeadlineNs, startedNs >= deadlineNs { return }
+            let pending = queue.pendingCount
+            if pending > 0, firstPendingNs == nil { firstPendingNs = startedNs }
+            let isDraining = drainingFor != nil || shutdownDeadlineNs != nil
+            guard isDraining || isDue(pending, nowNs: startedNs) else {
+                if pending == 0 { firstPendingNs = nil }
+                return
+            }
+            let spans = queue.fill(&slots[index].body, spans: settings.batchSpans)
+            if spans > 0 { hand(over: index, spans: spans, startedNs: startedNs) }
+            // Less than a full batch: the queue was empty at this moment. A body cut off at its byte
+            // limit is no such proof, so a large one is followed by another look.
+            let isEmpty =
+                spans == 0
+                || spans < settings.batchSpans
+                    && slots[index].body.byteCount < slots[index].body.capacityBytes / 2
+            firstPendingNs = isEmpty ? nil : TraceClock.monotonicNs
+            if isEmpty, let ticket = drainingFor {
+                drainedFlushes.append((ticket, lastNumber))
+                lastDrained = ticket
+                drainingFor = nil
+            }
+            if isEmpty { return }
+        }
+    }
+
+    private func isDue(_ pending: Int, nowNs: UInt64) -> Bool {
+        if pending >= settings.batchSpans { return true }
+        guard pending > 0 else { return false }
+        return queue.hasWaiters || dueNs.map { nowNs >= $0 } ?? false
+    }
+
+    /// When the pending spans have waited long enough for their batch to fill.
+    private var dueNs: UInt64? {
+        firstPendingNs.map {
+            MonotonicTime.deadlineNs(from: $0, afterMs: settings.scheduleDelayMs)
+        }
+    }
+
+    private func hand(over index: Int, spans: Int, startedNs: UInt64) {
+        let slot = slots[index]
+        lastNumber += 1
+        let nowNs = TraceClock.monotonicNs
+        let record = BatchRecord(
+            number: lastNumber, spans: spans, identitySum: slot.body.identitySum,
+            contentSum: slot.body.contentSum, outcome: .acknowledged, indeterminate: false,
+            attempts: 0, bodyByteCount: slot.body.byteCount, wireByteCount: 0,
+            buildStartedNs: startedNs, builtNs: nowNs, firstSentNs: 0, lastSentNs: 0,
+            settledNs: 0, settledCycles: 0, timedEndCycles: slot.body.timedEndCycles)
+        slot.record = record
+        slot.isBusy = true
+        control.monitor.withLock { $0.ledger.begin(record.totals) }
+        switch exporter {
+        case .http(let http):
+            let deadlineNs =
+                settings.exportTimeoutMs == 0
+                ? UInt64.max
+                : MonotonicTime.deadlineNs(from: startedNs, afterMs: settings.exportTimeoutMs)
+            unsafe http.submit(
+                slot: index, number: lastNumber, payload: slot.body.bytes, deadlineNs: deadlineNs,
+                nowNs: nowNs)
+        case .custom(let custom):
+            let request = unsafe RawSpan(_unsafeBytes: slot.body.bytes)
+            let outcome = custom.export(request: request, spanCount: spans)
+            settle(
+                FinishedExport(
+                    slot: index, outcome: outcome, indeterminate: false, attempts: 1,
+                    firstSentNs: nowNs, lastSentNs: nowNs, settledNs: TraceClock.monotonicNs,
+                    wireByteCount: slot.body.byteCount))
+        }
+    }
+
+    // MARK: To their end
+
+    private func drive() {
+        guard case .http(let http) = exporter else { return }
+        http.step(nowNs: TraceClock.monotonicNs)
+        while let finished = http.nextFinished() { settle(finished) }
+    }
+
+    private func settle(_ finished: FinishedExport) {
+        let slot = slots[finished.slot]
+        guard var record = slot.record else { preconditionFailure("settled a batch twice") }
+        record.outcome = finished.outcome
+        if case .rejected(let count) = finished.outcome {
+            // A server cannot reject more spans than it got.
+            record.outcome = .rejected(spans: min(count, UInt64(record.spans)))
+        }
+        record.indeterminate = finished.indeterminate
+        record.attempts = finished.attempts
+        record.wireByteCount = finished.wireByteCount
+        record.firstSentNs = finished.firstSentNs
+        record.lastSentNs = finished.lastSentNs
+        record.settledNs = finished.settledNs
+        record.settledCycles = TraceClock.cycles
+        slot.record = nil
+        slot.isBusy = false
+        control.monitor.withLock { $0.ledger.settle(record) }
+        observer?(record)
+    }
+
+    // MARK: Sleeping
+
+    private func sleep() {
+        var untilNs = shutdownDeadlineNs
+        if slots.contains(where: { !$0.isBusy }) {
+            let pending = queue.pendingCount
+            // A body came free after `fill` looked: the drain goes on.
+            if drainingFor != nil || shutdownDeadlineNs != nil && pending > 0 { return }
+            if pending > 0 {
+                if firstPendingNs == nil { firstPendingNs = TraceClock.monotonicNs }
+                if let dueNs { untilNs = min(untilNs ?? .max, dueNs) }
+            }
+            if shutdownDeadlineNs == nil {
+                let wanted = pending == 0 ? 1 : settings.batchSpans
+                guard queue.armWakeup(pendingAtLeast: wanted) else { return }
+            }
+        }
+        let isSignalled: Bool
+        switch exporter {
+        case .http(let http):
+            if let dueNs = http.nextDueNs() { untilNs = min(untilNs ?? .max, dueNs) }
+            isSignalled = http.wait(
+                eventFileDescriptor: queue.eventFileDescriptor, untilNs: untilNs)
+        case .custom:
+            isSignalled = MonotonicTime.poll(queue.eventFileDescriptor, untilNs: untilNs)
+        }
+        queue.disarm()
+        if isSignalled { queue.acknowledgeWakeup() }
+    }
+
+    // MARK: Ending
+
+    /// - Returns: whether everything is settled and the queue is sealed: the thread is done.
+    private func finish() -> Bool {
+        guard let deadlineNs = shutdownDeadlineNs else { return false }
+        let nowNs = TraceClock.monotonicNs
+        if nowNs >= deadlineNs { cutShort(nowNs: nowNs) }
+        guard !slots.contains(where: \.isBusy), queue.seal() else { return false }
+        if case .custom(let custom) = exporter { custom.shutdown() }
+        control.monitor.withLockAndSignal { $0.isFinished = true }
+        return true
+    }
+
+    /// Time is up: what is left is dropped, and counted.
+    private func cutShort(nowNs: UInt64) {
+        if case .http(let http) = exporter {
+            http.abandonAll(nowNs: nowNs)
+            while let finished = http.nextFinished() { settle(finished) }
+        }
+        let (spans, identitySum) = queue.discardPending()
+        var totals = FateTotals()
+        totals.spans = UInt64(spans)
+        totals.identitySum = identitySum
+        control.monitor.withLock { $0.ledger.drop(totals, .shutdown) }
+    }
+}

@@ -1,0 +1,50 @@
+// What other threads and the exporter thread say to each other: flush, shutdown, and the books.
+
+import TraceCore
+
+/// The part of a processor that outlives its thread and is used from any thread.
+final class ProcessorControl: Sendable {
+    struct State: Sendable {
+        /// Flushes asked for, and those done. A flush is done once the number has reached its own.
+        var flushRequested: UInt64 = 0
+        var flushCompleted: UInt64 = 0
+        /// When a shutdown gives up; nil while nobody has asked for one.
+        var shutdownDeadlineNs: UInt64?
+        /// The exporter thread has settled everything and does nothing more.
+        var isFinished = false
+        var ledger = PipelineLedger()
+        /// Turns of the exporter thread's loop: wake-ups.
+        var turns: UInt64 = 0
+    }
+
+    let monitor = Monitor(State())
+    // Safe: `wake` and `close` may be called from any thread.
+    private let queue: SpanQueue
+
+    init(queue: SpanQueue) {
+        self.queue = queue
+    }
+
+    /// Settles every span whose `end` returned before, or waits until `deadlineNs` for it.
+    func flush(untilNs deadlineNs: UInt64) -> FlushResult {
+        let ticket = monitor.withLock { state in
+            state.flushRequested += 1
+            return state.flushRequested
+        }
+        queue.wake()
+        let isDone = monitor.wait(untilNs: deadlineNs) {
+            $0.flushCompleted >= ticket || $0.isFinished
+        }
+        return isDone ? .completed : .timedOut
+    }
+
+    /// Closes the queue and asks the thread to end by `deadlineNs`. The first call's deadline counts,
+    /// but a later call may bring it forward.
+    func requestShutdown(deadlineNs: UInt64) {
+        queue.close()
+        monitor.withLock { state in
+            state.shutdownDeadlineNs = min(state.shutdownDeadlineNs ?? .max, deadlineNs)
+        }
+        queue.wake()
+    }
+}
