@@ -86,5 +86,22 @@ let package = Package(
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "TraceCoreTests",
+            dependencies: [
+                "TraceCore", "TestSupport", "OTLPDefinition",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TracePipelineTests",
+            dependencies: [
+                "TracePipeline", "TraceCore", "CZlib",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TraceResultsTests", dependencies: ["TraceResults", "CZlib"],
+            swiftSettings: strict),
     ]
 )
