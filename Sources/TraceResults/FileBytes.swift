@@ -1,0 +1,43 @@
+// Reading small files whole: result files, and /proc, whose files have no size to ask for.
+
+import Glibc
+
+/// Reads files.
+enum FileBytes {
+    /// Why a file could not be read.
+    enum Failure: Error {
+        case failed(reason: String)
+        case tooLarge(byteCount: Int)
+    }
+
+    /// The bytes of a file, at most `limit` of them.
+    static func read(_ path: String, atMost limit: Int) throws(Failure) -> [UInt8] {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure() }
+        defer { close(descriptor) }
+        var bytes: [UInt8] = []
+        var piece = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = unsafe piece.withUnsafeMutableBytes { buffer in
+                unsafe Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            }
+            if count == 0 { return bytes }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw failure()
+            }
+            bytes.append(contentsOf: piece.prefix(count))
+            guard bytes.count <= limit else { throw .tooLarge(byteCount: bytes.count) }
+        }
+    }
+
+    /// The text of a small file; nil when it cannot be read.
+    static func text(_ path: String) -> String? {
+        guard let bytes = try? read(path, atMost: 4 << 20) else { return nil }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func failure() -> Failure {
+        unsafe .failed(reason: String(cString: strerror(errno)))
+    }
+}

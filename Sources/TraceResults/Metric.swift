@@ -1,0 +1,167 @@
+// The figures of a run: what each is called, in what unit, which way is better. Names are
+// camelCase with the unit and the statistic last, such as `spanEndNsP99` or `deliveredSpansPerS`.
+
+/// One figure of a run.
+public struct Metric: ResultObject {
+    /// Which way is better.
+    public enum Direction: String, Codable, Sendable, CaseIterable {
+        case lower
+        case higher
+        /// Neither: a figure to know, not to judge by.
+        case neither
+    }
+
+    /// What sort of statistic it is, which decides how it may be judged.
+    public enum Kind: String, Codable, Sendable, CaseIterable {
+        /// A percentile of `samples` values: needs a hundred of them beyond it.
+        case percentile
+        /// A mean over `samples` values.
+        case mean
+        /// Something a second.
+        case rate
+        /// A total, a peak, a size.
+        case total
+        /// Follows from the seed alone: any change is one.
+        case exact
+    }
+
+    /// The figure.
+    public var value: Double = 0
+    /// Its unit: `ns`, `1/s`, `B`, `1`.
+    public var unit = "1"
+    /// Which way is better.
+    public var better = Direction.neither
+    /// How many values it was made from.
+    public var samples: UInt64 = 0
+    /// What sort of statistic it is.
+    public var kind = Kind.total
+    public var unknownFields: [String: JSONValue] = [:]
+
+    public init() {}
+
+    /// A figure.
+    public init(
+        _ value: Double, unit: String, better: Direction, kind: Kind, samples: UInt64 = 1
+    ) {
+        self.value = value
+        self.unit = unit
+        self.better = better
+        self.kind = kind
+        self.samples = samples
+    }
+
+    public static let fields: [ResultField<Metric>] = [
+        .required("value", \.value),
+        .required("unit", \.unit),
+        .required("better", \.better),
+        .required("samples", \.samples),
+        .required("kind", \.kind),
+    ]
+}
+
+/// The names of the distributions a run measures, which are also the stems of their percentiles.
+public enum LatencyName: String, Sendable, CaseIterable {
+    /// One call to start a span.
+    case spanStart = "spanStartNs"
+    /// One call to end a span.
+    case spanEnd = "spanEndNs"
+    /// One decision of the sampler.
+    case samplerDecision = "samplerDecisionNs"
+    /// From the end of a span to its export request.
+    case queueResidence = "queueResidenceNs"
+    /// From the first byte of an export request to its answer.
+    case exportRequest = "exportRequestNs"
+    /// From the end of a span to its acknowledgement.
+    case delivery = "deliveryNs"
+    /// How late a trace began after it should have.
+    case scheduleLag = "scheduleLagNs"
+    /// From when a trace should have begun to its last end.
+    case traceLatency = "traceLatencyNs"
+
+    /// The percentiles that become metrics.
+    public static let percentiles: [(percentile: Double, suffix: String)] = [
+        (50, "P50"), (90, "P90"), (99, "P99"), (99.9, "P999"),
+    ]
+
+    /// The name of a statistic of it, such as `spanEndNsP99` or `spanEndNsMax`.
+    public func metricName(_ suffix: String) -> String {
+        rawValue + suffix
+    }
+}
+
+/// The names of the other figures.
+public enum MetricName: String, Sendable, CaseIterable {
+    case achievedTracesPerS
+    case achievedSpansPerS
+    /// Spans acknowledged a second, from the first start to the last acknowledgement.
+    case deliveredSpansPerS
+    /// What replaying a span costs with tracing disabled. Shown, never subtracted.
+    case replayOverheadNsPerSpan
+    /// What the timer itself adds to every timed call.
+    case timerFloorNs
+    /// Building the request bodies.
+    case encodeNsPerSpan
+    /// Bytes of request bodies as sent, framing and headers left out.
+    case wireBytesPerSpan
+    /// Bytes of request bodies before compression.
+    case bodyBytesPerSpan
+    /// CPU time of the whole process, generator included.
+    case cpuNsPerSpan
+    /// CPU time of the sink's process.
+    case sinkCpuNsPerSpan
+    /// Largest resident set of the process.
+    case peakResidentBytes
+    /// Largest resident set of the sink's process.
+    case sinkPeakResidentBytes
+    /// Heap bytes allocated in the measured part.
+    case allocatedBytesPerSpan
+    /// Dropped for any reason, of those ended and sampled.
+    case droppedSpanShare
+
+    /// A metric of this name from its figure; the unit and the direction follow from the name.
+    public func metric(_ value: Double, samples: UInt64 = 1) -> Metric {
+        switch self {
+        case .achievedTracesPerS, .achievedSpansPerS, .deliveredSpansPerS:
+            Metric(value, unit: "1/s", better: .higher, kind: .rate, samples: samples)
+        case .replayOverheadNsPerSpan, .encodeNsPerSpan, .cpuNsPerSpan, .sinkCpuNsPerSpan:
+            Metric(value, unit: "ns", better: .lower, kind: .mean, samples: samples)
+        case .timerFloorNs:
+            Metric(value, unit: "ns", better: .neither, kind: .mean, samples: samples)
+        case .wireBytesPerSpan, .bodyBytesPerSpan, .allocatedBytesPerSpan:
+            Metric(value, unit: "B", better: .lower, kind: .mean, samples: samples)
+        case .peakResidentBytes, .sinkPeakResidentBytes:
+            Metric(value, unit: "B", better: .lower, kind: .total, samples: samples)
+        case .droppedSpanShare:
+            Metric(value, unit: "1", better: .lower, kind: .mean, samples: samples)
+        }
+    }
+}
+
+extension RunRecord {
+    /// Enters a figure; one that is not finite is left out, for no file could hold it.
+    public mutating func set(_ name: MetricName, _ value: Double, samples: UInt64 = 1) {
+        guard value.isFinite else { return }
+        metrics[name.rawValue] = name.metric(value, samples: samples)
+    }
+
+    /// The figure of a name.
+    public func value(_ name: MetricName) -> Double? {
+        metrics[name.rawValue]?.value
+    }
+
+    /// Enters a distribution, its percentiles, its largest value and its mean; nothing when empty.
+    public mutating func set(_ name: LatencyName, _ histogram: LatencyHistogram) {
+        guard !histogram.isEmpty else { return }
+        histograms[name.rawValue] = HistogramRecord(histogram)
+        for (percentile, suffix) in LatencyName.percentiles {
+            metrics[name.metricName(suffix)] = Metric(
+                Double(histogram.valueNs(atPercentile: percentile)), unit: "ns", better: .lower,
+                kind: .percentile, samples: histogram.count)
+        }
+        metrics[name.metricName("Max")] = Metric(
+            Double(histogram.maxNs), unit: "ns", better: .neither, kind: .total,
+            samples: histogram.count)
+        metrics[name.metricName("Mean")] = Metric(
+            histogram.meanNs, unit: "ns", better: .lower, kind: .mean, samples: histogram.count)
+    }
+}
