@@ -32,38 +32,14 @@ import Synchronization
     public var isRecording: Bool {
         guard let slot = unsafe slot else { return false }
         let state = unsafe slot.pointee.state.load(ordering: .acquiring)
-        return state | SlotState.busy == word | SlotState.busy
+        return state | SlotState.flags == word | SlotState.flags && state & SlotState.live != 0
     }
 
-    /// The slot, if the span still lives; the caller owns it until `release`.
+    /// The right to touch the slot, if the span still lives; the caller releases it.
     @inline(__always)
-    private func acquire() -> SlotPointer? {
+    private func acquire() -> SlotHold? {
         guard let slot = unsafe slot else { return nil }
-        // acquire: pairs with the release of whoever had the slot before.
-        let exchanged = unsafe slot.pointee.state.compareExchange(
-            expected: word, desired: word | SlotState.busy, ordering: .acquiring
-        ).exchanged
-        return unsafe exchanged || contend(slot) ? slot : nil
-    }
-
-    /// Another thread is in the slot, or the span has ended.
-    @inline(never)
-    private func contend(_ slot: SlotPointer) -> Bool {
-        var spins = 0
-        while true {
-            let (exchanged, current) = unsafe slot.pointee.state.weakCompareExchange(
-                expected: word, desired: word | SlotState.busy, ordering: .acquiring)
-            if exchanged { return true }
-            if current | SlotState.busy != word | SlotState.busy { return false }
-            spins += 1
-            if spins & 63 == 0 { Backoff.yield() } else { tracemill_pause() }
-        }
-    }
-
-    @inline(__always)
-    private func release(_ slot: SlotPointer) {
-        // release: publishes what this call wrote; pairs with the acquire of the next one in.
-        unsafe slot.pointee.state.store(word, ordering: .releasing)
+        return unsafe SlotHold.acquire(slot, word: word)
     }
 
     // MARK: Attributes
@@ -120,35 +96,35 @@ import Synchronization
 
     /// Adds a list encoded before: one copy when the span has no attributes yet.
     public func setAttributes(_ attributes: SpanAttributes) {
-        guard let slot = unsafe acquire() else { return }
-        unsafe SlotWriter.add(slot, RecorderCore.producer(slot.pointee.core), attributes)
-        unsafe release(slot)
+        guard let hold = acquire() else { return }
+        unsafe SlotWriter.add(hold.slot, hold.producer, attributes)
+        hold.release(word: word)
     }
 
     @inline(__always)
     private func add(
         _ key: AttributeKey, _ valueCount: Int, _ writeValue: (inout Cursor) -> Void
     ) {
-        guard let slot = unsafe acquire() else { return }
+        guard let hold = acquire() else { return }
         unsafe SlotWriter.addAttribute(
-            slot, key: key.bytes.pointer, key.bytes.count, isKeyPadded: true,
+            hold.slot, hold.producer, key: key.bytes.pointer, key.bytes.count, isKeyPadded: true,
             filterBit: key.filterBit, valueCount: valueCount, writeValue)
-        unsafe release(slot)
+        hold.release(word: word)
     }
 
     @inline(__always)
     private func setUTF8(_ key: AttributeKey, _ bytes: UnsafeRawPointer, _ count: Int) {
-        guard let slot = unsafe acquire() else { return }
+        guard let hold = acquire() else { return }
         var kept = count
-        if unsafe count > Int(slot.pointee.limits.attributeValueLength) {
+        if unsafe count > Int(hold.slot.pointee.limits.attributeValueLength) {
             kept = unsafe Utf8.prefixCount(
-                bytes, count, scalars: Int(slot.pointee.limits.attributeValueLength))
+                bytes, count, scalars: Int(hold.slot.pointee.limits.attributeValueLength))
         }
         unsafe SlotWriter.addAttribute(
-            slot, key: key.bytes.pointer, key.bytes.count, isKeyPadded: true,
+            hold.slot, hold.producer, key: key.bytes.pointer, key.bytes.count, isKeyPadded: true,
             filterBit: key.filterBit, valueCount: ValueBytes.count(utf8Count: kept)
         ) { unsafe ValueBytes.write(utf8: bytes, kept, &$0) }
-        unsafe release(slot)
+        hold.release(word: word)
     }
 
     // MARK: Events, links, status, name
@@ -157,12 +133,11 @@ import Synchronization
     public func addEvent(
         _ name: SpanName, at timeUnixNano: UInt64? = nil, attributes: SpanAttributes? = nil
     ) {
-        guard let slot = unsafe acquire() else { return }
-        let producer = unsafe RecorderCore.producer(slot.pointee.core)
+        guard let hold = acquire() else { return }
         unsafe SlotWriter.addEvent(
-            slot, producer, name: name.bytes.pointer, name.bytes.count,
-            timeUnixNano: timeUnixNano ?? SpanEnding.now(slot, producer), attributes)
-        unsafe release(slot)
+            hold.slot, hold.producer, name: name.bytes.pointer, name.bytes.count,
+            timeUnixNano: timeUnixNano ?? SpanEnding.now(hold.slot, hold.producer), attributes)
+        hold.release(word: word)
     }
 
     /// Records an exception as the event `exception` (semantic conventions, "Exceptions on spans").
@@ -178,10 +153,10 @@ import Synchronization
     }
 
     public func addLink(_ context: SpanContext, attributes: SpanAttributes? = nil) {
-        guard let slot = unsafe acquire() else { return }
+        guard let hold = acquire() else { return }
         unsafe SlotWriter.addLink(
-            slot, RecorderCore.producer(slot.pointee.core), context, attributes)
-        unsafe release(slot)
+            hold.slot, hold.producer, context, attributes)
+        hold.release(word: word)
     }
 
     /// Ok is final, error beats unset, setting unset does nothing; only an error keeps a message.
@@ -189,20 +164,20 @@ import Synchronization
         guard unsafe slot != nil else { return }
         var message = message
         message.withUTF8 { utf8 in
-            guard let slot = unsafe acquire() else { return }
+            guard let hold = acquire() else { return }
             unsafe SlotWriter.setStatus(
-                slot, RecorderCore.producer(slot.pointee.core), status,
+                hold.slot, hold.producer, status,
                 message: utf8.baseAddress.map { unsafe UnsafeRawPointer($0) }, utf8.count)
-            unsafe release(slot)
+            hold.release(word: word)
         }
     }
 
     public func updateName(_ name: SpanName) {
-        guard let slot = unsafe acquire() else { return }
+        guard let hold = acquire() else { return }
         unsafe SlotWriter.updateName(
-            slot, RecorderCore.producer(slot.pointee.core), name.bytes.pointer, name.bytes.count,
+            hold.slot, hold.producer, name.bytes.pointer, name.bytes.count,
             isImmortal: true)
-        unsafe release(slot)
+        hold.release(word: word)
     }
 
     /// Gives the span a name made at run time; longer than 4,160 bytes it is cut.
@@ -210,11 +185,11 @@ import Synchronization
         guard unsafe slot != nil else { return }
         var name = name
         name.withUTF8 { utf8 in
-            guard let base = utf8.baseAddress, let slot = unsafe acquire() else { return }
+            guard let base = utf8.baseAddress, let hold = acquire() else { return }
             unsafe SlotWriter.updateName(
-                slot, RecorderCore.producer(slot.pointee.core), UnsafeRawPointer(base), utf8.count,
+                hold.slot, hold.producer, UnsafeRawPointer(base), utf8.count,
                 isImmortal: false)
-            unsafe release(slot)
+            hold.release(word: word)
         }
     }
 
@@ -224,8 +199,8 @@ import Synchronization
     /// Waits for room where the recorder is set to; never allocates.
     /// - Parameter endTimeUnixNano: nanoseconds of Unix time, not before the start; nil reads the clock.
     public func end(at endTimeUnixNano: UInt64? = nil) {
-        guard let slot = unsafe acquire() else { return }
-        unsafe SpanEnding.end(slot, word: word, at: endTimeUnixNano)
+        guard let hold = acquire() else { return }
+        SpanEnding.end(hold, word: word, at: endTimeUnixNano)
     }
 }
 

@@ -76,6 +76,8 @@ struct Xoshiro256 {
     let core: UnsafeMutablePointer<RecorderCore>
     /// The next in the recorder's list; never changes once it is in.
     var nextInList: UnsafeMutablePointer<Producer>?
+    /// The slot this thread is in without a lock, see `SlotHold`; 0 when in none.
+    let hazard: Atomic<UInt>
     /// The chunk this thread is filling, for the exporter to look into.
     let openChunk: Atomic<UInt>
     /// The same, and its fill level, for the thread itself.
@@ -104,6 +106,7 @@ struct Xoshiro256 {
     init(core: UnsafeMutablePointer<RecorderCore>) {
         owner = Atomic(Owner.thread)
         unsafe self.core = unsafe core
+        hazard = Atomic(0)
         openChunk = Atomic(0)
         chunkBytes = 0
         chunkLimit = 0

@@ -8,7 +8,8 @@ enum SlotWriter {
     /// Appends an attribute: in place when its key is surely new and it fits, else the long way round.
     @inline(__always)
     static func addAttribute(
-        _ slot: SlotPointer, key: UnsafeRawPointer, _ keyCount: Int, isKeyPadded: Bool,
+        _ slot: SlotPointer, _ producer: ProducerPointer, key: UnsafeRawPointer, _ keyCount: Int,
+        isKeyPadded: Bool,
         filterBit: UInt8, valueCount: Int, _ writeValue: (inout Cursor) -> Void
     ) {
         let entryCount = KeyValueBytes.entryCount(keyCount: keyCount, valueCount: valueCount)
@@ -27,7 +28,6 @@ enum SlotWriter {
             return
         }
         guard keyCount > 0 else { return }
-        let producer = unsafe RecorderCore.producer(slot.pointee.core)
         let entry = unsafe Producer.scratch(producer, byteCount: entryCount)
         var cursor = unsafe entry
         unsafe KeyValueBytes.writeHead(

@@ -182,14 +182,21 @@ enum SpanAdmission {
         unsafe ProducerCounters.bump(producer.pointee.counters.published)
         unsafe producer.pointee.credits &-= 1
         unsafe producer.pointee.unreported &+= 1
+    }
+
+    /// After publishing: tells the exporter when it asked, and notices a shutdown.
+    @inline(__always)
+    static func finish(_ core: CorePointer, _ producer: ProducerPointer, recordBytes: Int) {
         if unsafe producer.pointee.credits == 0 { unsafe report(core, producer) }
         // The exporter sets a signal, passes a barrier in every thread, then looks at the chunks: so
         // either it sees the record, or this load sees the signal. Where there is no such barrier,
         // fence here.
-        tracemill_fence_if_needed()
+        tracemill_order_after_barrier()
         let signals = unsafe core.pointee.shared.pointee.signals.load(ordering: .relaxed)
         if signals != 0 {
-            unsafe published(core, producer, signals: signals, start: start, end: end)
+            let end = unsafe producer.pointee.chunkBytes
+            unsafe published(
+                core, producer, signals: signals, start: end &- recordBytes, end: end)
         }
     }
 

@@ -4,10 +4,6 @@ import CThread
 import Glibc
 import Synchronization
 
-enum Backoff {
-    static func yield() { sched_yield() }
-}
-
 enum SpanEnding {
     /// Unix time now: the span's start plus the monotonic time passed, so never before the start.
     @inline(__always)
@@ -32,9 +28,10 @@ enum SpanEnding {
     }
 
     @inline(__always)
-    static func end(_ slot: SlotPointer, word: UInt64, at endTimeUnixNano: UInt64?) {
-        let core = unsafe slot.pointee.core
-        let producer = unsafe RecorderCore.producer(core)
+    static func end(_ hold: SlotHold, word: UInt64, at endTimeUnixNano: UInt64?) {
+        let slot = unsafe hold.slot
+        let producer = unsafe hold.producer
+        let core = unsafe producer.pointee.core
         let endTime: UInt64
         if let endTimeUnixNano {
             endTime = unsafe max(endTimeUnixNano, slot.pointee.startUnixNano)
@@ -44,17 +41,24 @@ enum SpanEnding {
         unsafe SlotLayout.bytes(slot).storeBytes(
             of: endTime.littleEndian, toByteOffset: SlotLayout.endOffset, as: UInt64.self)
         unsafe ProducerCounters.bump(producer.pointee.counters.ended)
+        var published = 0
         if unsafe slot.pointee.isSampled {
             unsafe ProducerCounters.bump(producer.pointee.counters.endedSampled)
-            unsafe enqueue(slot, core, producer)
+            published = unsafe enqueue(slot, core, producer)
         }
         unsafe free(slot, core, producer, word: word)
+        hold.leave()
+        // Last, since what it calls may trace in its turn.
+        if published > 0 {
+            unsafe SpanAdmission.finish(core, producer, recordBytes: published)
+        }
     }
 
+    /// Puts the span's record into the queue; the record's bytes, or 0 when it was dropped.
     @inline(__always)
     private static func enqueue(
         _ slot: SlotPointer, _ core: CorePointer, _ producer: ProducerPointer
-    ) {
+    ) -> Int {
         let chainCount = unsafe slot.pointee.chain.count
         let nameCount = unsafe slot.pointee.nameCount
         let hasName = unsafe slot.pointee.name != nil
@@ -66,7 +70,7 @@ enum SpanEnding {
         if spanBytes > SpanAdmission.spanBytesMax {
             unsafe SpanAdmission.countDrop(
                 core, producer, .oversize, spanBytes: SlotLayout.bytes(slot))
-            return
+            return 0
         }
         let place: UnsafeMutableRawPointer
         switch unsafe SpanAdmission.reserve(core, producer, recordBytes: recordBytes) {
@@ -74,7 +78,7 @@ enum SpanEnding {
         case .failure(let error):
             unsafe SpanAdmission.countDrop(
                 core, producer, error.failure, spanBytes: SlotLayout.bytes(slot))
-            return
+            return 0
         }
         var endCycles: UInt64 = 0
         if unsafe core.pointee.timeOneIn != 0 {
@@ -99,6 +103,7 @@ enum SpanEnding {
         }
         if hasTail { unsafe SpanTail.write(slot, &cursor) }
         unsafe SpanAdmission.publish(core, producer, recordBytes: recordBytes)
+        return recordBytes
     }
 
     /// Ends the slot's life and puts it where the thread's next span finds it warm.

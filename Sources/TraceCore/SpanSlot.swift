@@ -1,23 +1,19 @@
 // A live span: its identity, its counts, and its OTLP bytes as they grow.
-// Any thread may hold a ticket; the state word lets one at a time in.
+// Any thread may hold a ticket; `SlotHold` lets one at a time in.
 import CThread
 import Glibc
 import Synchronization
 
-/// The state word: generation << 8 | busy << 1 | live. A ticket holds `generation << 8 | live`; only the
-/// exact word gets in, so a ticket of an ended span never matches again (56 bits of generations).
-enum SlotState {
-    static let live: UInt64 = 1
-    static let busy: UInt64 = 2
-    static let generation: UInt64 = 1 << 8
-}
-
 @safe struct SpanSlot: ~Copyable {
+    /// See `SlotState`.
     let state: Atomic<UInt64>
     /// Free-list words, see `NodeHeader`; unused while the span lives.
     var next: UnsafeMutableRawPointer?
     var batchCount: Int
-    var core: UnsafeMutablePointer<RecorderCore>
+    /// Set on the slot's first life and the same ever after.
+    var coreBits: UInt
+    /// The producer of the thread that started the span.
+    let starter: Atomic<UInt>
     var chain: ByteChain
     /// Monotonic ticks at start; 0 when the caller gave the start time.
     var startTicks: UInt64
@@ -43,6 +39,10 @@ enum SlotState {
     var status: UInt8
     var isRoot: Bool
     var isSampled: Bool
+
+    /// The recorder this slot belongs to.
+    @inline(__always)
+    var core: CorePointer { unsafe CorePointer(bitPattern: coreBits).unsafelyUnwrapped }
 }
 
 /// A slot's memory: the struct, then the inline part of its bytes.

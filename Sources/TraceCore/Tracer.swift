@@ -201,7 +201,10 @@ public struct SpanLink: Sendable {
         _ slot: UnsafeMutablePointer<SpanSlot>, _ producer: ProducerPointer,
         _ startTimeUnixNano: UInt64?
     ) {
-        unsafe slot.pointee.core = unsafe core
+        if unsafe slot.pointee.coreBits == 0 {
+            unsafe slot.pointee.coreBits = UInt(bitPattern: core)
+        }
+        unsafe slot.pointee.starter.store(UInt(bitPattern: producer), ordering: .relaxed)
         unsafe slot.pointee.stream = stream
         unsafe slot.pointee.limits = limits
         unsafe slot.pointee.filter = KeyFilter()

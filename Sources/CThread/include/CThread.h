@@ -87,11 +87,13 @@ static inline void tracemill_pause(void) {
 }
 
 /// Makes every running thread of the process pass a full memory barrier (membarrier(2)). False where the
-/// kernel has no such call: then `tracemill_fence_if_needed` fences in each thread.
+/// kernel has no such call: then `tracemill_order_after_barrier` fences in each thread.
 bool tracemill_process_barrier(void);
-/// A full fence, in a process where `tracemill_process_barrier` cannot make one for this thread.
 extern bool tracemill_needs_fence;
-static inline void tracemill_fence_if_needed(void) {
+/// Between a store that announces and a load that looks, in a thread that relies on the other side's
+/// `tracemill_process_barrier`: keeps the compiler from swapping them, and fences where that is needed.
+static inline void tracemill_order_after_barrier(void) {
+    __asm__ volatile("" ::: "memory");
     if (tracemill_needs_fence) __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
