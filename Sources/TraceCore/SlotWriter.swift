@@ -12,14 +12,53 @@ enum SlotWriter {
         isKeyPadded: Bool,
         filterBit: UInt8, valueCount: Int, _ writeValue: (inout Cursor) -> Void
     ) {
+        let isNew =
+            unsafe !slot.pointee.filter.mayContain(filterBit)
+            && slot.pointee.attributeCount < slot.pointee.limits.attributeCount
+        // Nearly every attribute: all its lengths are one byte.
+        let messageCount = keyCount &+ valueCount &+ 4
+        if isNew, messageCount < 128, keyCount > 0,
+            unsafe slot.pointee.chain.hasRoom(messageCount &+ 2)
+        {
+            var cursor = unsafe slot.pointee.chain.cursor
+            let head =
+                UInt32(Wire.spanAttributesTag) | UInt32(truncatingIfNeeded: messageCount) << 8
+                | 0x0a << 16 | UInt32(truncatingIfNeeded: keyCount) << 24
+            unsafe Wire.fixed32(head, &cursor)
+            if isKeyPadded {
+                unsafe Wire.copyPadded(key, keyCount, &cursor)
+            } else {
+                unsafe Wire.copy(key, keyCount, &cursor)
+            }
+            unsafe cursor.storeBytes(
+                of: (UInt16(0x12) | UInt16(truncatingIfNeeded: valueCount) << 8).littleEndian,
+                as: UInt16.self)
+            unsafe cursor += 2
+            unsafe writeValue(&cursor)
+            unsafe slot.pointee.chain.cursor = unsafe cursor
+            unsafe slot.pointee.filter.insert(filterBit)
+            unsafe slot.pointee.attributeCount &+= 1
+            return
+        }
+        unsafe addLongAttribute(
+            slot, producer, key: key, keyCount, filterBit: filterBit, valueCount: valueCount,
+            writeValue)
+    }
+
+    /// The long way round: long values, a key that may be there, a full slot.
+    @inline(never)
+    private static func addLongAttribute(
+        _ slot: SlotPointer, _ producer: ProducerPointer, key: UnsafeRawPointer, _ keyCount: Int,
+        filterBit: UInt8, valueCount: Int, _ writeValue: (inout Cursor) -> Void
+    ) {
         let entryCount = KeyValueBytes.entryCount(keyCount: keyCount, valueCount: valueCount)
         if unsafe !slot.pointee.filter.mayContain(filterBit),
             unsafe slot.pointee.attributeCount < slot.pointee.limits.attributeCount,
-            unsafe slot.pointee.chain.hasRoom(entryCount)
+            unsafe slot.pointee.chain.hasRoom(entryCount), keyCount > 0
         {
             var cursor = unsafe slot.pointee.chain.cursor
             unsafe KeyValueBytes.writeHead(
-                tag: Wire.spanAttributesTag, key, keyCount, isKeyPadded: isKeyPadded,
+                tag: Wire.spanAttributesTag, key, keyCount, isKeyPadded: false,
                 valueCount: valueCount, &cursor)
             unsafe writeValue(&cursor)
             unsafe slot.pointee.chain.cursor = unsafe cursor
