@@ -1,5 +1,5 @@
 /// A binary heap with the least element on top. One thread; keeps its memory.
-struct MinHeap<Element: Comparable> {
+struct MinHeap<Element: Comparable & Sendable>: Sendable {
     private var elements: [Element] = []
 
     var isEmpty: Bool { elements.isEmpty }

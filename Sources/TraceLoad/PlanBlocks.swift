@@ -2,7 +2,7 @@
 /// branches run side by side, messages arrive later, or a caller gives up on its callee. Events of
 /// one instant form a block; blocks are sorted by time, those of equal times in the order they
 /// were made, which is the order of cause and effect. One thread; keeps its memory.
-struct PlanBlocks {
+struct PlanBlocks: Sendable {
     private var times: [UInt64] = []
     private var numbers: [Int32] = []
     private var firstEvents: [Int] = []

@@ -1,6 +1,6 @@
 /// Makes the plans of a run in order of arrival. A plan depends on the seed, the number of the
 /// arrival and the arrivals before it, never on time or workers. One thread at a time.
-public struct Planner {
+public struct Planner: Sendable {
     private var simulation: TraceSimulation
     private var schedules: [ArrivalSchedule]
     /// The next arrival of each traffic entry.
@@ -29,10 +29,16 @@ public struct Planner {
     /// Replaces the batch with the next plans, at most `count`, fewer at the end of the schedule;
     /// none when it is over. About 100 ns a span; allocates only while the batch grows.
     ///
+    /// - Parameter arrivals: how many arrivals to take at most, dropped ones included.
     /// - Returns: whether there were any arrivals, dropped ones included.
-    public mutating func fill(_ batch: inout PlanBatch, count: Int) -> Bool {
+    public mutating func fill(
+        _ batch: inout PlanBatch, count: Int, arrivals: Int = .max
+    ) -> Bool {
         batch.removeAll()
-        while batch.traces.count < count, let (entry, timeNs) = nextArrival() {
+        let lastIndex = arrivals == .max ? .max : nextIndex + UInt64(arrivals)
+        while batch.traces.count < count, nextIndex < lastIndex,
+            let (entry, timeNs) = nextArrival()
+        {
             let index = nextIndex
             nextIndex += 1
             guard let limit = limits[entry] else {
@@ -49,6 +55,9 @@ public struct Planner {
         }
         return !batch.traces.isEmpty || batch.droppedArrivals > 0
     }
+
+    /// True when no arrival is left.
+    public var isOver: Bool { upcoming.allSatisfy { $0 == nil } }
 
     /// The earliest arrival of all entries; the first entry wins a tie.
     private mutating func nextArrival() -> (entry: Int, timeNs: UInt64)? {

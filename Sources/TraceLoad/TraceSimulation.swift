@@ -1,7 +1,7 @@
 /// One trace after another in order of arrival, from the tables of a scenario to the events of a
 /// plan: who calls whom, when, with what outcome. State that crosses traces (breakers, counters)
 /// lives here, so that plans do not depend on who replays them. One thread.
-struct TraceSimulation {
+struct TraceSimulation: Sendable {
     /// A producer hands a message over within this time.
     static let sendNs: UInt64 = 50_000
 

@@ -1,0 +1,98 @@
+import TraceCore
+import TraceResults
+
+/// What one worker, or all of them together, did. Values; summed after the run.
+public struct ReplayCounters: Sendable {
+    public var traces: UInt64 = 0
+    /// Calls of `startSpan`.
+    public var spansStarted: UInt64 = 0
+    /// Spans that recorded, which with the built-in samplers are the sampled ones.
+    public var spansRecording: UInt64 = 0
+    /// Sampled spans whose `end` was called.
+    public var spansEnded: UInt64 = 0
+    /// Sum of `SpanChecksum.identity` over the sampled spans that were ended.
+    public var identitySum: UInt64 = 0
+    /// Sum of `SpanDigest` over them, from the plans; 0 unless the replay verifies.
+    public var semanticSum: UInt64 = 0
+    /// CPU time of the worker threads, ns.
+    public var cpuNs: UInt64 = 0
+
+    public init() {}
+
+    mutating func add(_ other: ReplayCounters) {
+        traces &+= other.traces
+        spansStarted &+= other.spansStarted
+        spansRecording &+= other.spansRecording
+        spansEnded &+= other.spansEnded
+        identitySum &+= other.identitySum
+        semanticSum &+= other.semanticSum
+        cpuNs &+= other.cpuNs
+    }
+}
+
+/// The sampled timings of a replay, ns. Each includes the floor of the timer.
+public struct ReplayTimings: Sendable {
+    /// One call of `startSpan` in 64.
+    public var start = LatencyHistogram()
+    /// One call of `end` in 64.
+    public var end = LatencyHistogram()
+    /// The sampler's decision, asked again beside each timed start.
+    public var decide = LatencyHistogram()
+    /// Real time: how late each start and end was executed.
+    public var scheduleLag = LatencyHistogram()
+    /// Real time: from the intended start of a trace to its last end.
+    public var traceLatency = LatencyHistogram()
+
+    public init() {}
+
+    mutating func merge(_ other: ReplayTimings) {
+        start.merge(other.start)
+        end.merge(other.end)
+        decide.merge(other.decide)
+        scheduleLag.merge(other.scheduleLag)
+        traceLatency.merge(other.traceLatency)
+    }
+}
+
+/// What a replay did, when all its workers are done.
+public struct ReplaySummary: Sendable {
+    public var total = ReplayCounters()
+    public var workers: [ReplayCounters] = []
+    public var timings = ReplayTimings()
+    /// Median time between two neighbouring readings of the timer, ns.
+    public var timerFloorNs: UInt64 = 0
+    /// Arrivals dropped because `max_in_flight` traces were alive.
+    public var droppedArrivals: UInt64 = 0
+    /// From the first worker's start to the last one's end, ns.
+    public var wallNs: UInt64 = 0
+    /// True when `stop()` ended it before its limit.
+    public var isInterrupted = false
+    /// True when the schedule's last trace has been replayed.
+    public var isScheduleOver = false
+
+    public init() {}
+}
+
+/// The timer of single calls: the cycle counter where it runs at one rate, else the monotonic clock.
+enum CallTimer {
+    @inline(__always)
+    static func now() -> UInt64 {
+        TraceClock.isCycleCounterInvariant ? TraceClock.cycles : TraceClock.monotonicNs
+    }
+
+    static func nanoseconds(_ ticks: UInt64) -> UInt64 {
+        TraceClock.isCycleCounterInvariant ? TraceClock.nanoseconds(cycles: ticks) : ticks
+    }
+
+    /// Median of 4,096 neighbouring readings, ns.
+    static func floorNs() -> UInt64 {
+        var gaps: [UInt64] = []
+        gaps.reserveCapacity(4096)
+        for _ in 0..<4096 {
+            let before = now()
+            gaps.append(now() &- before)
+        }
+        gaps.sort()
+        return nanoseconds(gaps[gaps.count / 2])
+    }
+}

@@ -1,0 +1,78 @@
+import TraceCore
+
+/// What plans refer to, in the tracer's own terms. A copy for each worker: attribute lists and
+/// tracers are reference counted, and counts that threads share cost more than a span.
+@safe final class ReplayTables {
+    struct Shape {
+        var name: SpanName
+        var kind: SpanKind
+        var attributes: SpanAttributes?
+    }
+
+    struct Event {
+        var name: SpanName
+        var attributes: SpanAttributes?
+    }
+
+    let shapes: [Shape]
+    let events: [Event]
+    let keys: [AttributeKey]
+    let messages: [String]
+    let text: [UInt8]
+    /// By instance; what keeps `tracers` alive.
+    private let ownedTracers: [Tracer]
+    // Safe because `ownedTracers` keeps them as long as this object lives.
+    let tracers: [Unmanaged<Tracer>]
+
+    /// `providers`: one an instance, in the order of `compiled.instances`.
+    init(_ compiled: CompiledScenario, providers: [TracerProvider]) {
+        shapes = compiled.shapes.map {
+            Shape(
+                name: SpanName($0.name), kind: SpanKind(rawValue: $0.kind) ?? .internal,
+                attributes: Self.attributes($0.attributes))
+        }
+        events = compiled.eventShapes.map {
+            Event(name: SpanName($0.name), attributes: Self.attributes($0.attributes))
+        }
+        keys = compiled.keys.map { AttributeKey($0) }
+        messages = compiled.messages
+        text = compiled.text
+        ownedTracers = providers.map { $0.tracer(name: "tracemill", version: "1") }
+        unsafe tracers = unsafe ownedTracers.map { unsafe Unmanaged.passUnretained($0) }
+    }
+
+    private static func attributes(
+        _ attributes: [CompiledScenario.Attribute]
+    ) -> SpanAttributes? {
+        attributes.isEmpty ? nil : SpanAttributes(attributes)
+    }
+}
+
+extension SpanAttributes {
+    /// The attributes of a shape or a resource, encoded.
+    init(_ attributes: [CompiledScenario.Attribute]) {
+        self.init()
+        for attribute in attributes {
+            let key = AttributeKey(attribute.key)
+            switch attribute.value {
+            case .string(let value): set(key, value)
+            case .integer(let value): set(key, value)
+            case .double(let value): set(key, value)
+            case .boolean(let value): set(key, value)
+            }
+        }
+    }
+}
+
+extension CompiledScenario {
+    /// A tracer provider for each instance, in order, over one recorder.
+    public func makeProviders(
+        recorder: SpanRecorder, sampler: Sampler, limits: SpanLimits = SpanLimits()
+    ) -> [TracerProvider] {
+        instances.map {
+            TracerProvider(
+                recorder: recorder, resource: Resource(attributes: SpanAttributes($0.resource)),
+                sampler: sampler, limits: limits)
+        }
+    }
+}

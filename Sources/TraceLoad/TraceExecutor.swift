@@ -1,0 +1,228 @@
+import TraceCore
+import TraceResults
+
+/// Turns the events of plans into calls of the public tracer API. Owned by one worker thread, which
+/// lends it the trace's spans and carriers; nothing on its path allocates but links, exceptions and
+/// status messages, and headers the first time.
+@safe struct TraceExecutor {
+    private let tables: ReplayTables
+    // Safe because `tables` owns the arrays, is held above, and never changes them.
+    private let shapes: UnsafeBufferPointer<ReplayTables.Shape>
+    private let keys: UnsafeBufferPointer<AttributeKey>
+    private let tracers: UnsafeBufferPointer<Unmanaged<Tracer>>
+    private let knownText: UnsafeBufferPointer<UInt8>
+    let cipher: SpanIdentityCipher
+    var counters = ReplayCounters()
+    var timings = ReplayTimings()
+    private var reported: (spans: UInt64, traces: UInt64) = (0, 0)
+    /// Calls until the next timed one.
+    private var untilTimedStart: Int
+    private var untilTimedEnd: Int
+    private let timedOneIn: Int
+
+    /// `timedOneIn` 0 times nothing.
+    init(tables: ReplayTables, cipher: SpanIdentityCipher, timedOneIn: Int) {
+        self.tables = tables
+        unsafe shapes = ReplayMemory.copy(tables.shapes)
+        unsafe keys = ReplayMemory.copy(tables.keys)
+        unsafe tracers = unsafe ReplayMemory.copy(tables.tracers)
+        unsafe knownText = ReplayMemory.copy(tables.text)
+        self.cipher = cipher
+        self.timedOneIn = timedOneIn > 0 ? timedOneIn : .max
+        untilTimedStart = self.timedOneIn
+        untilTimedEnd = self.timedOneIn
+    }
+
+    /// Spans started and traces finished since the last call.
+    mutating func takeProgress() -> (spans: UInt64, traces: UInt64) {
+        defer { reported = (counters.spansStarted, counters.traces) }
+        return (counters.spansStarted - reported.spans, counters.traces - reported.traces)
+    }
+
+    /// Frees the flat tables; the executor is not to be used again.
+    func deallocate() {
+        unsafe ReplayMemory.free(shapes)
+        unsafe ReplayMemory.free(keys)
+        unsafe ReplayMemory.free(tracers)
+        unsafe ReplayMemory.free(knownText)
+    }
+
+    /// Executes one event.
+    ///
+    /// - Parameters:
+    ///   - index: the trace's number, which identifiers derive from.
+    ///   - epochUnixNano: Unix time of the trace's start; 0 leaves times to the tracer's clock.
+    ///   - text: the bytes of the plan's batch.
+    @inline(__always)
+    mutating func execute(
+        _ event: PlanEvent, index: UInt64, epochUnixNano: UInt64, text: UnsafePointer<UInt8>,
+        spans: UnsafeMutablePointer<ActiveSpan>, carriers: UnsafeMutablePointer<HeaderBuffer>
+    ) {
+        let span = Int(event.span)
+        switch event.kind {
+        case .start:
+            let parent = event.parent
+            if parent == PlanEvent.noParent {
+                unsafe (spans + span).pointee = start(event, index, nil, epochUnixNano)
+            } else {
+                let context = unsafe (spans + Int(parent)).pointee.context
+                unsafe (spans + span).pointee = start(event, index, context, epochUnixNano)
+            }
+        case .startExtracted:
+            let context = unsafe TraceContextPropagator.extract(
+                from: (carriers + Int(event.parent)).pointee)
+            unsafe (spans + span).pointee = start(event, index, context, epochUnixNano)
+        case .startLinked:
+            let context = unsafe TraceContextPropagator.extract(
+                from: (carriers + Int(event.parent)).pointee)
+            unsafe (spans + span).pointee = start(
+                event, index, nil, epochUnixNano,
+                links: context.map { [SpanLink(context: $0)] } ?? [])
+        case .inject:
+            let carrier = unsafe carriers + span
+            unsafe carrier.pointee.removeAll()
+            unsafe TraceContextPropagator.inject(
+                (spans + span).pointee.context, into: &carrier.pointee)
+        case .attributeText:
+            let value = PlanText(bits: event.value)
+            let bytes = unsafe value.isKnownAhead ? knownText.baseAddress! : text
+            unsafe (spans + span).pointee.setAttribute(
+                keys[Int(event.operand)],
+                utf8: Span(_unsafeStart: bytes + value.offset, count: value.byteCount))
+        case .attributeInteger:
+            unsafe (spans + span).pointee.setAttribute(
+                keys[Int(event.operand)], Int(truncatingIfNeeded: event.value))
+        case .attributeDouble:
+            unsafe (spans + span).pointee.setAttribute(
+                keys[Int(event.operand)], Double(bitPattern: event.value))
+        case .attributeBoolean:
+            unsafe (spans + span).pointee.setAttribute(keys[Int(event.operand)], event.value != 0)
+        case .end:
+            let time: UInt64? = epochUnixNano == 0 ? nil : epochUnixNano &+ event.timeNs
+            unsafe end((spans + span).pointee, at: time)
+        case .event:
+            let shape = tables.events[Int(event.operand)]
+            unsafe (spans + span).pointee.addEvent(
+                shape.name, at: epochUnixNano == 0 ? nil : epochUnixNano &+ event.timeNs,
+                attributes: shape.attributes)
+        case .exception:
+            unsafe (spans + span).pointee.recordException(
+                type: CompiledScenario.exceptionType, message: tables.messages[Int(event.operand)],
+                at: epochUnixNano == 0 ? nil : epochUnixNano &+ event.timeNs)
+        case .errorStatus:
+            unsafe (spans + span).pointee.setStatus(.error, tables.messages[Int(event.operand)])
+        case .none: break
+        }
+    }
+
+    @inline(__always)
+    private mutating func start(
+        _ event: PlanEvent, _ index: UInt64, _ parent: SpanContext?, _ epochUnixNano: UInt64,
+        links: [SpanLink] = []
+    ) -> ActiveSpan {
+        let position = SpanIdentityCipher.Position(trace: index, span: event.span)
+        var traceID = TraceID(high: 0, low: 0)
+        if parent == nil {
+            let id = cipher.traceID(root: position)
+            traceID = TraceID(high: id.high, low: id.low)
+        }
+        let identity = SpanIdentity(
+            traceID: traceID, spanID: SpanID(rawValue: cipher.spanID(position)))
+        let time: UInt64? = epochUnixNano == 0 ? nil : epochUnixNano &+ event.timeNs
+        let shape = unsafe shapes.baseAddress! + event.shape
+        let tracer = unsafe tracers[event.instance]
+        counters.spansStarted &+= 1
+        untilTimedStart &-= 1
+        let span: ActiveSpan
+        if untilTimedStart > 0 {
+            span = unsafe tracer._withUnsafeGuaranteedRef {
+                unsafe $0.startSpan(
+                    shape.pointee.name, kind: shape.pointee.kind, parent: parent, at: time,
+                    identity: identity, attributes: shape.pointee.attributes, links: links)
+            }
+        } else {
+            untilTimedStart = timedOneIn
+            span = unsafe tracer._withUnsafeGuaranteedRef { tracer in
+                let before = CallTimer.now()
+                _ = tracer.decide(parent: parent, traceID: traceID)
+                let between = CallTimer.now()
+                let span = unsafe tracer.startSpan(
+                    shape.pointee.name, kind: shape.pointee.kind, parent: parent, at: time,
+                    identity: identity, attributes: shape.pointee.attributes, links: links)
+                let after = CallTimer.now()
+                timings.decide.record(CallTimer.nanoseconds(between &- before))
+                timings.start.record(CallTimer.nanoseconds(after &- between))
+                return span
+            }
+        }
+        if span.context.isSampled { counters.spansRecording &+= 1 }
+        return span
+    }
+
+    @inline(__always)
+    private mutating func end(_ span: ActiveSpan, at time: UInt64?) {
+        untilTimedEnd &-= 1
+        if untilTimedEnd > 0 {
+            span.end(at: time)
+        } else {
+            untilTimedEnd = timedOneIn
+            let before = CallTimer.now()
+            span.end(at: time)
+            timings.end.record(CallTimer.nanoseconds(CallTimer.now() &- before))
+        }
+        let context = span.context
+        if context.isSampled {
+            counters.spansEnded &+= 1
+            counters.identitySum &+= SpanChecksum.identity(context.traceID, context.spanID)
+        }
+    }
+}
+
+/// Flat memory of the replay's own.
+enum ReplayMemory {
+    static func copy<Element>(_ elements: [Element]) -> UnsafeBufferPointer<Element> {
+        // One element at least, so that there is an address.
+        let memory = UnsafeMutableBufferPointer<Element>.allocate(capacity: max(1, elements.count))
+        _ = unsafe memory.initialize(fromContentsOf: elements)
+        return unsafe UnsafeBufferPointer(rebasing: memory[..<elements.count])
+    }
+
+    static func free<Element>(_ elements: UnsafeBufferPointer<Element>) {
+        unsafe UnsafeMutableBufferPointer(mutating: elements).deinitialize().deallocate()
+    }
+}
+
+/// The spans and carriers of one live trace; grows, never shrinks. One owner; `deallocate` ends it.
+@safe struct LiveSpans {
+    private(set) var spans: UnsafeMutablePointer<ActiveSpan>
+    private(set) var carriers: UnsafeMutablePointer<HeaderBuffer>
+    private(set) var capacity: Int
+
+    init(capacity: Int) {
+        self.capacity = max(1, capacity)
+        // All zero bits are a span that records nothing: a plan starts a span before it uses it,
+        // and one that did not would do no harm.
+        let bytes = UnsafeMutableRawPointer.allocate(
+            byteCount: self.capacity * MemoryLayout<ActiveSpan>.stride,
+            alignment: MemoryLayout<ActiveSpan>.alignment)
+        unsafe bytes.initializeMemory(
+            as: UInt8.self, repeating: 0,
+            count: self.capacity * MemoryLayout<ActiveSpan>.stride)
+        unsafe spans = unsafe bytes.bindMemory(to: ActiveSpan.self, capacity: self.capacity)
+        unsafe carriers = .allocate(capacity: self.capacity)
+        unsafe carriers.initialize(repeating: HeaderBuffer(), count: self.capacity)
+    }
+
+    mutating func reserve(_ count: Int) {
+        guard count > capacity else { return }
+        deallocate()
+        self = LiveSpans(capacity: max(count, capacity * 2))
+    }
+
+    func deallocate() {
+        unsafe spans.deinitialize(count: capacity)
+        unsafe carriers.deinitialize(count: capacity)
+        unsafe spans.deallocate()
+        unsafe carriers.deallocate()
+    }
+}
