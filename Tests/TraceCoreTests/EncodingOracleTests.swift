@@ -108,12 +108,12 @@ import TraceCore
 
     @Test(
         "Random spans of several resources and scopes arrive as they were recorded",
-        arguments: 0..<12 as Range<UInt64>)
+        arguments: 0..<8 as Range<UInt64>)
     func randomSpans(seed: UInt64) throws {
         let services = try Services(seed: seed)
         var driver = SpanDriver(seed: seed)
         var samples: [(span: SampleSpan, tracer: Int)] = []
-        for _ in 0..<300 {
+        for _ in 0..<250 {
             let sample = SampleSpan.random(using: &driver.generator)
             let tracer = Int(driver.generator.next() % UInt64(services.tracers.count))
             let context = driver.record(sample, with: services.tracers[tracer].tracer)
@@ -131,7 +131,7 @@ import TraceCore
 
     @Test(
         "What exceeds the limits is cut, dropped and counted, and a present key is overwritten",
-        arguments: 100..<112 as Range<UInt64>)
+        arguments: 100..<108 as Range<UInt64>)
     func limits(seed: UInt64) throws {
         var generator = SeededGenerator(seed: seed)
         let limits = SampleLimits(
