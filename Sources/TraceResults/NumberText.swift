@@ -18,7 +18,7 @@ public enum NumberText {
     public static func fixed(_ number: Double, decimals: Int) -> String {
         guard number.isFinite, abs(number) < 1e15 else { return number.description }
         let scale = (0..<decimals).reduce(1.0) { product, _ in product * 10 }
-        let scaled = UInt64((abs(number) * scale).rounded(.toNearestOrEven))
+        let scaled = UInt64((abs(number) * scale).rounded(.toNearestOrAwayFromZero))
         let whole = scaled / UInt64(scale)
         let sign = number < 0 && scaled > 0 ? "-" : ""
         guard decimals > 0 else { return sign + grouped(whole) }
@@ -31,8 +31,8 @@ public enum NumberText {
     public static func short(_ number: Double) -> String {
         switch abs(number) {
         case 0: "0"
-        case ..<0.01: fixed(number, decimals: 4)
-        case ..<1: fixed(number, decimals: 3)
+        case ..<0.009_95: fixed(number, decimals: 4)
+        case ..<0.9995: fixed(number, decimals: 3)
         // The bounds are those that rounding reaches: 9.996 is 10.0, not 10.00.
         case ..<9.995: fixed(number, decimals: 2)
         case ..<99.95: fixed(number, decimals: 1)
@@ -65,9 +65,25 @@ public enum NumberText {
         return "\(short(value)) TiB"
     }
 
-    /// A share of one as a percentage: `0.5%`, `12.3%`.
+    /// A share of one as a percentage with two decimals. What is not nothing and not everything is
+    /// never rounded to it: `<0.01%`, `>99.99%`.
     public static func percent(share: Double) -> String {
-        let percent = share * 100
-        return fixed(percent, decimals: abs(percent) < 9.95 ? 2 : 1) + "%"
+        switch share * 100 {
+        case let percent where percent > 0 && percent < 0.005: "<0.01%"
+        case let percent where percent >= 99.995 && percent < 100: ">99.99%"
+        case let percent: fixed(percent, decimals: 2) + "%"
+        }
+    }
+}
+
+extension NumberText {
+    /// A count to three digits with a decimal prefix: `940`, `9.40k`, `142k`, `3.10M`, `12.0G`.
+    public static func compact(_ number: Double) -> String {
+        switch abs(number) {
+        case ..<999.5: fixed(number, decimals: 0)
+        case ..<999_500: "\(short(number / 1e3))k"
+        case ..<999_500_000: "\(short(number / 1e6))M"
+        default: "\(short(number / 1e9))G"
+        }
     }
 }

@@ -53,6 +53,26 @@ public enum TerminalText {
         return cut + "…"
     }
 
+    /// `text` in lines of at most `columns`, broken between words; a longer word has a line of its
+    /// own. Every line but the first begins with `indent`, which counts.
+    public static func wrapped(_ text: String, columns: Int, indent: String) -> [String] {
+        var lines: [String] = []
+        var line = ""
+        for word in text.split(separator: " ") {
+            if !line.isEmpty, width(line) + 1 + width(word) > columns {
+                lines.append(line)
+                line = ""
+            }
+            if line.isEmpty {
+                line = (lines.isEmpty ? "" : indent) + word
+            } else {
+                line += " " + word
+            }
+        }
+        if !line.isEmpty { lines.append(line) }
+        return lines
+    }
+
     private static func isDangerous(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         // `format` holds the direction marks and overrides; of them only the joiners, which make

@@ -1,0 +1,216 @@
+// One run on the terminal: what was asked for and done, what it cost, where every span went, and
+// whether the books add up. Plain lines for 80 columns, nothing that needs a wider font.
+
+/// Renders a run as text.
+public struct ResultTable: Sendable {
+    private static let columns = 80
+    private static let indent = "  "
+    /// Columns of the first column of every block, indentation left out.
+    private static let labelWidth = 26
+
+    /// How the text is coloured.
+    public var style: TerminalStyle
+
+    /// A renderer.
+    public init(style: TerminalStyle = .plain) {
+        self.style = style
+    }
+
+    /// The run as a table, ended by a line feed.
+    ///
+    /// - Parameters:
+    ///   - run: the run.
+    ///   - result: the result it belongs to.
+    ///   - path: where the result was written; nil when it was not.
+    public func text(of run: RunRecord, in result: RunResult, path: String?) -> String {
+        var blocks = [[title(run, result)], load(run), latencies(run), costs(run)]
+        blocks += run.ledger.deliveries.map { fates($0, of: run) }
+        blocks.append(verdict(run, path: path))
+        return blocks.filter { !$0.isEmpty }
+            .map { $0.joined(separator: "\n") }
+            .joined(separator: "\n\n") + "\n"
+    }
+
+    // MARK: Blocks
+
+    private func title(_ run: RunRecord, _ result: RunResult) -> String {
+        var rest = "seed \(result.scenario.seed)"
+        if run.variant != "default" {
+            let variant = TerminalText.neutralised(run.variant)
+            rest = "variant \(TerminalText.truncated(variant, columns: 20)), " + rest
+        }
+        if result.runs.count > 1 { rest += ", round \(run.round + 1)" }
+        if run.load.durationNs > 0 {
+            rest += ", \(NumberText.duration(ns: Double(run.load.durationNs)))"
+        }
+        if !run.startedAt.isEmpty { rest += ", " + TerminalText.neutralised(run.startedAt) }
+        let room = Self.columns - 2 - TerminalText.width(rest)
+        let name = TerminalText.truncated(
+            TerminalText.neutralised(result.scenario.name), columns: max(12, room))
+        return style.bold(name) + "  " + style.dim(rest)
+    }
+
+    private func load(_ run: RunRecord) -> [String] {
+        let load = run.load
+        var lines = [heading("load", ["offered", "achieved"], width: 14)]
+        func rate(_ value: Double?) -> String {
+            value.map { NumberText.fixed($0, decimals: abs($0) < 99.95 ? 1 : 0) } ?? "max"
+        }
+        lines.append(
+            row("traces/s", [rate(load.intendedTracesPerS), rate(load.achievedTracesPerS)]))
+        lines.append(row("spans/s", [rate(load.intendedSpansPerS), rate(load.achievedSpansPerS)]))
+        if let delivered = run.value(.deliveredSpansPerS) {
+            lines.append(row("spans/s acknowledged", ["", rate(delivered)]))
+        }
+        if load.lateStarts > 0 {
+            lines.append(
+                style.warning(row("late starts", ["", NumberText.grouped(load.lateStarts)])))
+        }
+        if load.skippedTraces > 0 {
+            let count = NumberText.grouped(load.skippedTraces)
+            lines.append(
+                style.warning(row("skipped", ["", count]) + "  traces: too many in flight"))
+        }
+        if let overhead = run.value(.replayOverheadNsPerSpan) {
+            lines.append(
+                row("replay, tracing disabled", ["", NumberText.duration(ns: overhead)])
+                    + "  per span")
+        }
+        return lines
+    }
+
+    private static let latencyRows: [(name: LatencyName, label: String)] = [
+        (.spanStart, "span start"), (.spanEnd, "span end"),
+        (.samplerDecision, "sampler decision"), (.queueResidence, "queue residence"),
+        (.exportRequest, "export request"), (.delivery, "end to acknowledged"),
+        (.scheduleLag, "schedule lag"), (.traceLatency, "trace latency"),
+    ]
+
+    private func latencies(_ run: RunRecord) -> [String] {
+        var hasThin = false
+        let rows = Self.latencyRows.compactMap { name, label -> String? in
+            guard let median = run.metrics[name.metricName("P50")] else { return nil }
+            var cells: [String] = []
+            for (suffix, share) in [("P50", 0.5), ("P99", 0.01), ("P999", 0.001), ("Max", 1.0)] {
+                let value = run.metrics[name.metricName(suffix)]?.value
+                let isThin = Double(median.samples) * share < 100 && suffix != "Max"
+                let text = value.map { NumberText.duration(ns: $0) } ?? "–"
+                hasThin = hasThin || isThin
+                cells.append(isThin ? "~" + text : text)
+            }
+            return row(label, cells + [NumberText.grouped(median.samples)], width: 10)
+        }
+        guard !rows.isEmpty else { return [] }
+        var lines = [heading("time", ["p50", "p99", "p99.9", "max", "samples"], width: 10)] + rows
+        if hasThin {
+            lines.append(Self.indent + style.dim("~ fewer than 100 samples lie beyond it"))
+        }
+        if let floor = run.value(.timerFloorNs) {
+            lines.append(
+                Self.indent
+                    + style.dim("the timer's own \(NumberText.duration(ns: floor)) included"))
+        }
+        return lines
+    }
+
+    private func costs(_ run: RunRecord) -> [String] {
+        var lines: [String] = []
+        func add(
+            _ name: MetricName, _ label: String, _ text: (Double) -> String, _ remark: String = ""
+        ) {
+            guard let value = run.value(name) else { return }
+            lines.append(row(label, [text(value)]) + (remark.isEmpty ? "" : "  " + remark))
+        }
+        let time: (Double) -> String = { NumberText.duration(ns: $0) }
+        let size: (Double) -> String = { NumberText.size(bytes: $0) }
+        var compression = ""
+        if let body = run.value(.bodyBytesPerSpan), body != run.value(.wireBytesPerSpan) {
+            compression = "\(NumberText.size(bytes: body)) before compression"
+        }
+        add(.encodeNsPerSpan, "encode", time)
+        add(.cpuNsPerSpan, "CPU, all threads", time)
+        add(.sinkCpuNsPerSpan, "CPU of the sink", time)
+        add(.wireBytesPerSpan, "on the wire", size, compression)
+        add(.allocatedBytesPerSpan, "allocated", size)
+        add(.peakResidentBytes, "peak memory", size, "in all")
+        add(.sinkPeakResidentBytes, "peak memory of the sink", size, "in all")
+        return lines.isEmpty ? [] : [heading("cost", ["per span"], width: 14)] + lines
+    }
+
+    private static let fateLabels: [String: String] = [
+        "acknowledged": "acknowledged", "rejected": "rejected by the receiver",
+        "discardedByTail": "discarded by tail sampler", "droppedQueueFull": "dropped: queue full",
+        "droppedRefused": "dropped: refused",
+        "droppedRetriesExhausted": "dropped: gave up retrying",
+        "droppedOversize": "dropped: too large", "droppedShutdown": "dropped: shutdown",
+        "inFlight": "still in flight", "queued": "still queued",
+    ]
+
+    private func fates(_ delivery: DeliveryCounts, of run: RunRecord) -> [String] {
+        let sampled = run.ledger.tracer.sampledEnded
+        let several = run.ledger.deliveries.count > 1
+        let title =
+            several ? "spans, \(TerminalText.neutralised(delivery.processor))" : "spans by fate"
+        var lines = [heading(title, [NumberText.grouped(sampled), "ended"], width: 14)]
+        for (name, path) in DeliveryCounts.fates {
+            let count = delivery[keyPath: path].count
+            guard count > 0 || name == "acknowledged" else { continue }
+            let share =
+                sampled == 0 ? "" : NumberText.percent(share: Double(count) / Double(sampled))
+            let line = row(
+                Self.fateLabels[name] ?? name, [NumberText.grouped(count), share])
+            let isLoss = name.hasPrefix("dropped") || name == "rejected"
+            lines.append(isLoss ? style.warning(line) : line)
+        }
+        let unrecorded = run.ledger.tracer.notRecorded
+        if unrecorded > 0, !several {
+            lines.append(row("not recorded", [NumberText.grouped(unrecorded), ""]))
+        }
+        return lines
+    }
+
+    private func verdict(_ run: RunRecord, path: String?) -> [String] {
+        let ledger = run.ledger
+        var lines = paragraph(ledger.verdictText).map {
+            ledger.holds ? style.good($0) : style.bad($0)
+        }
+        for violation in ledger.violations.dropFirst().prefix(4) {
+            lines += paragraph("- " + violation.message).map(style.bad)
+        }
+        if !run.valid {
+            lines += paragraph("run INVALID: \(run.reason ?? "no reason given")").map(style.bad)
+        }
+        if let path {
+            lines.append(Self.indent + "result: " + TerminalText.neutralised(path))
+        }
+        return lines
+    }
+
+    // MARK: Lines
+
+    private func heading(_ label: String, _ cells: [String], width: Int) -> String {
+        style.bold(line(label, cells, width: width))
+    }
+
+    private func row(_ label: String, _ cells: [String], width: Int = 14) -> String {
+        line(label, cells, width: width)
+    }
+
+    /// Text in as many lines as it takes, the later ones indented.
+    private func paragraph(_ text: String) -> [String] {
+        TerminalText.wrapped(
+            TerminalText.neutralised(text), columns: Self.columns - Self.indent.count,
+            indent: "    "
+        ).map { Self.indent + $0 }
+    }
+
+    private func line(_ label: String, _ cells: [String], width: Int) -> String {
+        // Narrow columns make room for five of them beside a shorter label.
+        let labelWidth = width == 10 ? Self.labelWidth - 4 : Self.labelWidth
+        let text =
+            Self.indent + TerminalText.fitted(label, columns: labelWidth)
+            + cells.map { TerminalText.rightAligned($0, columns: width) }.joined()
+        guard !cells.isEmpty else { return text }
+        return String(text.reversed().drop(while: { $0 == " " }).reversed())
+    }
+}
