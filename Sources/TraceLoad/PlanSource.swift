@@ -74,7 +74,8 @@ final class PlanSource: Sendable {
         window.batch = pool[Int(number % count)]
         window.firstIndex = round * count * arrivals
         window.startNs = round * roundNs
-        window.traceCount = min(window.batch.traces.count, Int(arrivalsMax - number * arrivals))
+        window.traceCount = min(
+            window.batch.traces.count, Int(clamping: arrivalsMax - number * arrivals))
         return true
     }
 

@@ -72,9 +72,9 @@ public final class Replay: Sendable {
     }
 
     private struct WorkerResult {
-        var counters = ReplayCounters()
-        var timings = ReplayTimings()
-        var isOver = false
+        var counters: ReplayCounters
+        var timings: ReplayTimings
+        var isOver: Bool
     }
 
     /// `providers`: one an instance, as `CompiledScenario.makeProviders` gives them. Makes the pool
@@ -121,26 +121,26 @@ public final class Replay: Sendable {
                     cipher: SpanIdentityCipher(seed: compiled.scenario.seed, salt: options.salt),
                     timedOneIn: options.timedOneIn)
                 defer { executor.deallocate() }
-                var result = WorkerResult()
+                let isOver: Bool
                 if let source {
                     var body = SimulatedWorker(
                         source: source, control: control, arrivalsMax: limit.arrivals,
                         deadlineNs: deadlineNs, epochUnixNano: options.epochUnixNano,
                         expectation: options.verifies
                             ? SpanExpectation(compiled, limits: providers[0].limits) : nil)
-                    result.isOver = body.run(&executor)
+                    isOver = body.run(&executor)
                 } else {
                     var planner = planners[worker]
                     var body = RealTimeWorker(
                         control: control, worker: worker, workerCount: max(1, options.workers),
                         arrivalsMax: limit.arrivals, originNs: beginNs, deadlineNs: deadlineNs,
                         firstNs: firstNs)
-                    result.isOver = body.run(&planner, &executor)
+                    isOver = body.run(&planner, &executor)
                     keptPlanners.withLock { $0.append((worker, planner, body.lastStartNs)) }
                 }
-                result.counters = executor.counters
-                result.counters.cpuNs = ReplayThread.cpuNs - cpuBefore
-                result.timings = executor.timings
+                executor.counters.cpuNs = ReplayThread.cpuNs - cpuBefore
+                let result = WorkerResult(
+                    counters: executor.counters, timings: executor.timings, isOver: isOver)
                 results.withLock { $0.append(result) }
             }
             guard let thread else {

@@ -1,0 +1,125 @@
+import Synchronization
+import TraceCore
+import TracePipeline
+import TraceResults
+
+/// Follows what the exporter settles: its latencies, and the comparison batch by batch with the sink.
+/// The exporter thread only appends to a list; everything else happens on the thread that calls
+/// `work`, about twice a second, so that memory stays flat on both sides.
+final class DeliveryWatch: Sendable {
+    /// Latencies of what was settled since the last `restart`.
+    struct Figures: Sendable {
+        var exportRequest = LatencyHistogram()
+        var queueResidence = LatencyHistogram()
+        var delivery = LatencyHistogram()
+        var buildNs: UInt64 = 0
+        var spans: UInt64 = 0
+        var acknowledgedSpans: UInt64 = 0
+        var wireBytes: UInt64 = 0
+        var bodyBytes: UInt64 = 0
+        var lastAcknowledgedNs: UInt64 = 0
+    }
+
+    private struct State {
+        var figures = Figures()
+        var reconciler: BatchReconciler
+        var settledThrough: UInt64 = 0
+        var highestNumber: UInt64 = 0
+    }
+
+    private let settled = Mutex<[TracePipeline.BatchRecord]>([])
+    private let state: Mutex<State>
+    private let sink: SinkControl?
+
+    init(sink: SinkControl?) {
+        self.sink = sink
+        state = Mutex(State(reconciler: BatchReconciler(comparing: [.identities, .contents])))
+    }
+
+    /// For the pipeline; called on the exporter thread.
+    var observer: BatchObserver {
+        { [self] record in settled.withLock { $0.append(record) } }
+    }
+
+    /// Takes in what was settled, and compares it with the sink's list.
+    func work() throws(SinkProcessError) {
+        let records = settled.withLock { settled in
+            defer { settled = [] }
+            return settled
+        }
+        let through = state.withLock { state -> UInt64 in
+            for record in records {
+                state.figures.add(record)
+                state.highestNumber = max(state.highestNumber, record.number)
+                if sink != nil { state.reconciler.settle(TraceResults.BatchRecord(record)) }
+            }
+            return state.highestNumber
+        }
+        guard let sink, through > 0 else { return }
+        let list = try sink.batches(through: through)
+        let settle = try state.withLock { state throws(SinkProcessError) -> UInt64? in
+            do {
+                try state.reconciler.receive(list: list)
+            } catch {
+                throw SinkProcessError.noAnswer(reason: "\(error)")
+            }
+            guard let number = state.reconciler.settleThrough, number > state.settledThrough else {
+                return nil
+            }
+            state.settledThrough = number
+            return number
+        }
+        if let settle { try sink.settle(through: settle) }
+    }
+
+    /// Forgets the latencies so far, as after the warm-up; the books go on.
+    func restart() {
+        state.withLock { $0.figures = Figures() }
+    }
+
+    var figures: Figures { state.withLock { $0.figures } }
+
+    /// The comparison so far; to be closed when both sides are at rest.
+    var reconciler: BatchReconciler { state.withLock { $0.reconciler } }
+}
+
+extension DeliveryWatch.Figures {
+    mutating func add(_ record: TracePipeline.BatchRecord) {
+        spans += UInt64(record.spans)
+        buildNs += record.builtNs - record.buildStartedNs
+        wireBytes += UInt64(record.wireByteCount)
+        bodyBytes += UInt64(record.bodyByteCount)
+        if record.lastSentNs > 0 { exportRequest.record(record.settledNs - record.lastSentNs) }
+        guard record.outcome == .acknowledged else { return }
+        acknowledgedSpans += UInt64(record.spans)
+        lastAcknowledgedNs = max(lastAcknowledgedNs, record.settledNs)
+        // Both counters were read at the settling, so one moment ties the two clocks together.
+        let sinceBuilt = record.settledNs - record.buildStartedNs
+        for end in record.timedEndCycles where record.settledCycles >= end {
+            let passed = TraceClock.nanoseconds(cycles: record.settledCycles - end)
+            delivery.record(passed)
+            queueResidence.record(passed > sinceBuilt ? passed - sinceBuilt : 0)
+        }
+    }
+}
+
+extension TraceResults.BatchRecord {
+    /// The exporter's record in the ledger's terms.
+    init(_ record: TracePipeline.BatchRecord) {
+        let outcome: TraceResults.BatchOutcome
+        var rejected = 0
+        switch record.outcome {
+        case .acknowledged: outcome = .acknowledged
+        case .rejected(let count):
+            outcome = .acknowledged
+            rejected = Int(count)
+        case .dropped(.refused), .dropped(.oversize): outcome = .refused
+        case .dropped(.retriesExhausted): outcome = .retriesExhausted
+        case .dropped(.shutdown): outcome = .shutdown
+        }
+        self.init(
+            number: record.number, spans: record.spans, identitySum: record.identitySum,
+            contentSum: record.contentSum, outcome: outcome, rejectedSpans: rejected,
+            isIndeterminate: record.indeterminate, attempts: record.attempts)
+    }
+}

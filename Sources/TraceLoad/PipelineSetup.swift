@@ -1,0 +1,140 @@
+import Glibc
+import TraceCore
+import TracePipeline
+
+/// From what a scenario says about its pipeline to the pipeline's own configuration.
+struct PipelineSetup {
+    let declaration: PipelineDeclaration
+    let clock: Scenario.ClockMode
+
+    init(_ declaration: PipelineDeclaration, clock: Scenario.ClockMode) {
+        self.declaration = declaration
+        self.clock = clock
+    }
+
+    /// Whether the run brings a receiver of its own.
+    func needsSink(_ options: RunOptions) -> Bool {
+        declaration.exporter.category == .otlp && declaration.exporter.endpoint == nil
+            && options.endpoint == nil
+    }
+
+    func sinkArguments(_ sink: SinkDeclaration, _ options: RunOptions) -> [String] {
+        var arguments = ["--embedded", "--port", "0"]
+        arguments += ["--mode", options.verifies ? "verify" : "count"]
+        var faults = sink.faults.map { fault in
+            fault.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
+        }
+        faults += options.sinkFaults
+        for fault in faults { arguments += ["--fault", fault] }
+        return arguments
+    }
+
+    func workers(_ run: RunDeclaration, _ options: RunOptions) -> Int {
+        options.workers ?? run.workers ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) - 1)
+    }
+
+    func configuration(
+        _ options: RunOptions, sinkBaseURL: String?
+    ) throws -> TracingConfiguration {
+        var configuration = TracingConfiguration()
+        configuration.serviceName = "tracemill"
+        configuration.sampler = try Sampler(
+            name: declaration.sampler.name, argument: declaration.sampler.argument)
+        configuration.limits = limits
+        configuration.processor = declaration.processor.category == .batch ? .batch : .simple
+        configuration.batch = batch
+        configuration.exporter = try exporter(options, sinkBaseURL: sinkBaseURL)
+        configuration.keepsLedger = true
+        configuration.recorder.clock = options.clock
+        configuration.recorder.timeOneIn = 64
+        configuration.recorder.pages = options.pages
+        return configuration
+    }
+
+    private var limits: SpanLimits {
+        var limits = SpanLimits()
+        let declared = declaration.limits
+        if let value = declared.attributeCount { limits.attributeCount = value }
+        limits.attributeValueLength = declared.attributeValueLength
+        if let value = declared.eventCount { limits.eventCount = value }
+        if let value = declared.linkCount { limits.linkCount = value }
+        if let value = declared.attributesPerEvent { limits.attributeCountPerEvent = value }
+        if let value = declared.attributesPerLink { limits.attributeCountPerLink = value }
+        return limits
+    }
+
+    private var batch: BatchSettings {
+        var batch = BatchSettings()
+        let declared = declaration.processor
+        batch.queueSpans = declared.queueSpans
+        batch.batchSpans = declared.batchSpans
+        batch.scheduleDelayMs = Int(declared.delayNs / 1e6)
+        batch.exportTimeoutMs = Int(declared.timeoutNs / 1e6)
+        batch.whenFull = declared.onFull == .block ? .block : .drop
+        return batch
+    }
+
+    private func exporter(
+        _ options: RunOptions, sinkBaseURL: String?
+    ) throws -> ExporterChoice {
+        let declared = declaration.exporter
+        switch declared.category {
+        case .none: return .none
+        case .console: return .console(.lines)
+        case .otlp: break
+        }
+        var settings = OTLPHTTPSettings()
+        if let sinkBaseURL {
+            settings.endpoint = sinkBaseURL + "/v1/traces"
+        } else if let endpoint = options.endpoint ?? declared.endpoint {
+            settings.endpoint = endpoint
+        }
+        settings.compression = declared.compression == .gzip ? .gzip : .none
+        settings.timeoutMs = Int(declared.timeoutNs / 1e6)
+        settings.connections = declared.connections
+        settings.retry.initialBackoffMs = Int(declared.retryInitialNs / 1e6)
+        settings.retry.maxBackoffMs = Int(declared.retryMaxNs / 1e6)
+        settings.headers = try declared.headers.map {
+            try HTTPHeader(name: $0.name, value: try Self.expanded($0.value))
+        }
+        return .otlp(settings)
+    }
+
+    /// Replaces each `${NAME}` by the environment's value.
+    private static func expanded(_ value: String) throws(RunError) -> String {
+        var result = ""
+        var rest = value[...]
+        while let start = rest.firstRange(of: "${") {
+            result += rest[..<start.lowerBound]
+            rest = rest[start.upperBound...]
+            guard let end = rest.firstIndex(of: "}") else {
+                throw .unusable("a header value has \"${\" without \"}\": write ${NAME}")
+            }
+            let name = String(rest[..<end])
+            guard let found = unsafe getenv(name) else {
+                throw .unusable(
+                    "a header wants the environment variable \(name), which is not set: export it")
+            }
+            result += unsafe String(cString: found)
+            rest = rest[rest.index(after: end)...]
+        }
+        return result + rest
+    }
+
+    /// The scenario as fast as the machine goes, for measuring the replay itself.
+    func saturated(_ compiled: CompiledScenario) -> CompiledScenario {
+        var scenario = compiled.scenario
+        scenario.clock = .simulated
+        scenario.traffic = scenario.traffic.map { traffic in
+            var traffic = traffic
+            traffic.maxInFlight = nil
+            traffic.stages = traffic.stages.prefix(1).map { stage in
+                var stage = stage
+                stage.rate = .max
+                return stage
+            }
+            return traffic
+        }
+        return CompiledScenario(scenario)
+    }
+}

@@ -1,0 +1,203 @@
+import Synchronization
+import TraceCore
+import TracePipeline
+import TraceResults
+
+/// What the command line may say over the scenario.
+public struct RunOptions: Sendable {
+    /// Length of the measured part, ns; nil: as the stages say.
+    public var durationNs: UInt64?
+    public var warmupNs: UInt64?
+    public var seed: UInt64?
+    public var workers: Int?
+    /// OTLP endpoint of another receiver; nil: the scenario's, or the embedded sink.
+    public var endpoint: String?
+    /// The sink decodes every field and the run compares the contents with its plans.
+    public var verifies = false
+    /// Faults for the embedded sink, in its own words.
+    public var sinkFaults: [String] = []
+    public var clock = ClockSource.cycleCounter
+    /// Heap bytes that the calling thread allocated so far; nil where the allocator does not tell.
+    public var allocatedBytesOfThread: (@Sendable () -> UInt64)?
+    /// Where the pipeline takes its pages from.
+    public var pages: any PageSource = MappedPageSource()
+    /// This program, which is its own sink.
+    public var executable = "/proc/self/exe"
+    /// Called about four times a second while the run goes on, on a thread of the run's own.
+    public var onProgress: (@Sendable (ProgressSnapshot) -> Void)?
+
+    public init() {}
+}
+
+/// Why a run could not take place at all. What goes wrong within a run makes it invalid instead.
+public enum RunError: Error, CustomStringConvertible {
+    /// The scenario and the options do not go together, or a setting cannot be used.
+    case unusable(String)
+    /// The sink or the pipeline could not be started.
+    case cannotStart(String)
+
+    public var description: String {
+        switch self {
+        case .unusable(let reason), .cannotStart(let reason): reason
+        }
+    }
+}
+
+/// One run of a scenario: sink, pipeline, warm-up, measured part, drain, books. Made, run once, read.
+public final class ScenarioRun: Sendable {
+    public let compiled: CompiledScenario
+    public let options: RunOptions
+    private let sinkProcess: SinkProcess?
+    private let sink: SinkControl?
+    private let pipeline: TracingPipeline
+    private let watch: DeliveryWatch
+    private let replay: Replay
+    private let overhead: Replay
+    private let signalled = Mutex<ExitCode?>(nil)
+
+    /// Starts the sink and the pipeline. Blocks until the sink listens.
+    public init(_ compiled: CompiledScenario, options: RunOptions) throws(RunError) {
+        self.compiled = compiled
+        self.options = options
+        let scenario = compiled.scenario
+        let setup = PipelineSetup(scenario.pipeline, clock: scenario.clock)
+        var baseURL: String?
+        if setup.needsSink(options) {
+            do {
+                sinkProcess = try SinkProcess(
+                    executable: options.executable,
+                    arguments: setup.sinkArguments(scenario.sink, options))
+            } catch {
+                throw .cannotStart("\(error)")
+            }
+            baseURL = sinkProcess?.baseURL
+        } else {
+            sinkProcess = nil
+        }
+        sink = baseURL.map(SinkControl.init)
+        let watch = DeliveryWatch(sink: sink)
+        self.watch = watch
+        do {
+            var configuration = try setup.configuration(options, sinkBaseURL: baseURL)
+            configuration.observer = watch.observer
+            pipeline = try TracingPipeline(configuration)
+            let providers = compiled.makeProviders(
+                recorder: pipeline.recorder, sampler: configuration.sampler,
+                limits: configuration.limits)
+            var replayOptions = ReplayOptions()
+            replayOptions.workers = setup.workers(scenario.run, options)
+            replayOptions.verifies = options.verifies
+            if scenario.identifiers == .salted {
+                var generator = SystemRandomNumberGenerator()
+                replayOptions.salt = UInt64.random(in: 1 ... .max, using: &generator)
+            }
+            replayOptions.allocatedBytesOfThread = options.allocatedBytesOfThread
+            replay = try Replay(compiled, providers: providers, options: replayOptions)
+            replayOptions.verifies = false
+            replayOptions.workers = 1
+            overhead = try Replay(
+                setup.saturated(compiled), providers: providers, options: replayOptions)
+        } catch let error as RunError {
+            throw error
+        } catch {
+            throw .unusable("\(error)")
+        }
+    }
+
+    /// Ends the load early; the run drains, settles its books and is marked interrupted. Any thread.
+    public func interrupt(_ code: ExitCode) {
+        signalled.withLock { if $0 == nil { $0 = code } }
+        overhead.stop()
+        replay.stop()
+    }
+
+    /// The signal that ended the run, if one did.
+    public var interruption: ExitCode? { signalled.withLock { $0 } }
+
+    /// Runs it. Blocks for the scenario's time.
+    public func run() throws(RunError) -> RunRecord {
+        var record = RunRecord()
+        let host = HostReader()
+        do {
+            let overheadNs = try measureOverhead()
+            let monitor = RunMonitor(
+                pipeline: pipeline, replay: replay, watch: watch, onProgress: options.onProgress)
+            let before = try warmUp(monitor)
+            watch.restart()
+            let hostBefore = host.sample()
+            _ = ProcessUsage.resetPeak()
+            let usageBefore = ProcessUsage.now()
+            let sinkBefore = try sink?.ledger()
+            record.startedAt = HostClock.timestamp(wallNs: HostClock.wallNs())
+            let startedNs = HostClock.monotonicNs()
+            monitor.begin("run", totalNs: measuredNs)
+            let summary = try replay.run(ReplayLimit(durationNs: measuredNs ?? .max))
+            monitor.begin("drain", totalNs: nil)
+            let drainMs = Int(compiled.scenario.run.drainNs / 1e6)
+            let flushed = pipeline.forceFlush(timeoutMs: drainMs)
+            let usage = ProcessUsage.now()
+            let sinkAfter = try sink?.ledger()
+            _ = pipeline.shutdown(timeoutMs: drainMs)
+            record.series = monitor.finish()
+            record.host = host.sample().conditions(since: hostBefore)
+            var report = RunReport(record)
+            report.figures(
+                summary, watch.figures, startedNs: startedNs, usage: (usageBefore, usage),
+                sink: (sinkBefore, sinkAfter), overheadNs: overheadNs, pipeline: pipeline.ledger)
+            report.load(summary, compiled)
+            try closeBooks(&report, issued: [before, summary])
+            report.judge(
+                flushed: flushed, summary, interrupted: interruption != nil,
+                monitorFailure: monitor.failure)
+            record = report.record
+        } catch {
+            sinkProcess?.stop()
+            throw .cannotStart("the run broke off: \(error)")
+        }
+        sinkProcess?.stop()
+        return record
+    }
+
+    /// CPU time of replaying a span with tracing disabled: shown beside the figures, never subtracted.
+    private func measureOverhead() throws -> Double? {
+        pipeline.recorder.isEnabled = false
+        defer { pipeline.recorder.isEnabled = true }
+        let summary = try overhead.run(ReplayLimit(durationNs: 300_000_000))
+        guard summary.total.spansStarted > 0 else { return nil }
+        return Double(summary.total.cpuNs) / Double(summary.total.spansStarted)
+    }
+
+    /// What was issued before the measured part.
+    private func warmUp(_ monitor: RunMonitor) throws -> ReplaySummary {
+        let isSaturating = measuredNs != nil
+        let warmupNs = options.warmupNs ?? UInt64(compiled.scenario.run.warmupNs)
+        guard isSaturating, warmupNs > 0, interruption == nil else { return ReplaySummary() }
+        monitor.begin("warm-up", totalNs: warmupNs)
+        return try replay.run(ReplayLimit(durationNs: warmupNs))
+    }
+
+    /// Length of the measured part by the wall clock; nil when the schedule says when it is over.
+    private var measuredNs: UInt64? {
+        if let durationNs = options.durationNs { return durationNs }
+        var sum = 0.0
+        for traffic in compiled.scenario.traffic {
+            guard traffic.stages.contains(where: { $0.rate == .max }) else { return nil }
+            sum = max(sum, traffic.stages.reduce(0) { $0 + $1.durationNs })
+        }
+        return UInt64(sum)
+    }
+
+    private func closeBooks(_ report: inout RunReport, issued: [ReplaySummary]) throws {
+        try watch.work()
+        report.books(
+            issued: issued, disabled: overhead.progress.spans, verifies: options.verifies,
+            counters: pipeline.recorder.counters, pipeline: pipeline.ledger,
+            sink: try sink?.ledger())
+        var reconciler = watch.reconciler
+        if sink == nil {
+            report.record.ledger.close()
+        } else {
+            report.record.ledger.close(with: &reconciler)
+        }
+    }
+}

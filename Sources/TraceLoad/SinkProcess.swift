@@ -1,0 +1,162 @@
+import FoundationEssentials
+import Glibc
+import TracePipeline
+import TraceResults
+
+/// What keeps a sink of the run's own from starting or answering.
+public enum SinkProcessError: Error, CustomStringConvertible {
+    case cannotStart(path: String, reason: String)
+    case silent(reason: String)
+    case noAnswer(reason: String)
+
+    public var description: String {
+        switch self {
+        case .cannotStart(let path, let reason): "the sink \(path) did not start: \(reason)"
+        case .silent(let reason): "the sink did not say where it listens: \(reason)"
+        case .noAnswer(let reason): "the sink did not answer: \(reason)"
+        }
+    }
+}
+
+/// The receiver as a child process on a free loopback port, so that its cost is not the pipeline's.
+/// Its standard input is a pipe that only this process holds: when this process ends, whatever way,
+/// the sink reads the end of it and ends, too. One thread at a time.
+@safe public final class SinkProcess: @unchecked Sendable {
+    // Safe because its fields are set before anyone else has it, and `stop` is called once.
+    private let processID: pid_t
+    private let lifeline: Int32
+    private var isStopped = false
+    /// `http://127.0.0.1:<port>`
+    public let baseURL: String
+
+    /// Starts `executable sink …` and waits until it listens.
+    ///
+    /// - Parameters:
+    ///   - executable: path of this program, which is its own sink.
+    ///   - arguments: what follows `sink`.
+    public init(executable: String, arguments: [String]) throws(SinkProcessError) {
+        guard let input = Self.pipe(), let output = Self.pipe() else {
+            throw .cannotStart(path: executable, reason: Self.errorText(errno))
+        }
+        let all = [executable, "sink"] + arguments
+        var actions = posix_spawn_file_actions_t()
+        unsafe posix_spawn_file_actions_init(&actions)
+        unsafe posix_spawn_file_actions_adddup2(&actions, input.read, STDIN_FILENO)
+        unsafe posix_spawn_file_actions_adddup2(&actions, output.write, STDOUT_FILENO)
+        defer { unsafe posix_spawn_file_actions_destroy(&actions) }
+        var processID: pid_t = 0
+        let status = unsafe Self.withArguments(all) { words in
+            unsafe posix_spawn(&processID, executable, &actions, nil, words, environ)
+        }
+        close(input.read)
+        close(output.write)
+        guard status == 0 else {
+            close(input.write)
+            close(output.read)
+            throw .cannotStart(path: executable, reason: Self.errorText(status))
+        }
+        self.processID = processID
+        lifeline = input.write
+        let line = Self.firstLine(output.read, timeoutMs: 20_000)
+        close(output.read)
+        guard let mark = line.firstRange(of: "listening on ") else {
+            baseURL = ""
+            close(input.write)
+            unsafe waitpid(processID, nil, 0)
+            throw .silent(reason: line.isEmpty ? "it printed nothing in 20 s" : "it said \(line)")
+        }
+        baseURL = String(line[mark.upperBound...])
+    }
+
+    /// Ends the sink by closing its lifeline, and by a signal when that does not do.
+    public func stop() {
+        guard !isStopped else { return }
+        isStopped = true
+        close(lifeline)
+        for _ in 0..<200 {
+            if unsafe waitpid(processID, nil, WNOHANG) != 0 { return }
+            usleep(10_000)
+        }
+        kill(processID, SIGKILL)
+        unsafe waitpid(processID, nil, 0)
+    }
+
+    deinit { stop() }
+
+    private static func pipe() -> (read: Int32, write: Int32)? {
+        var ends: [Int32] = [-1, -1]
+        // Close-on-exec: no other child may hold the lifeline.
+        guard unsafe pipe2(&ends, O_CLOEXEC) == 0 else { return nil }
+        return (ends[0], ends[1])
+    }
+
+    private static func withArguments(
+        _ words: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Int32
+    ) -> Int32 {
+        var copies = unsafe words.map { unsafe strdup($0) }
+        unsafe copies.append(nil)
+        defer { for index in words.indices { unsafe free(copies[index]) } }
+        return unsafe copies.withUnsafeBufferPointer { unsafe body($0.baseAddress!) }
+    }
+
+    private static func firstLine(_ descriptor: Int32, timeoutMs: Int32) -> String {
+        var line: [UInt8] = []
+        var byte: UInt8 = 0
+        while line.count < 4096 {
+            var input = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            guard unsafe poll(&input, 1, timeoutMs) > 0, unsafe read(descriptor, &byte, 1) == 1,
+                byte != UInt8(ascii: "\n")
+            else { break }
+            line.append(byte)
+        }
+        return String(decoding: line, as: UTF8.self)
+    }
+
+    private static func errorText(_ code: Int32) -> String {
+        unsafe String(cString: strerror(code))
+    }
+}
+
+/// A sink's control endpoint. Blocking; any thread.
+public struct SinkControl: Sendable {
+    let baseURL: String
+
+    public init(baseURL: String) { self.baseURL = baseURL }
+
+    /// The sink's own account of what it received.
+    public func ledger() throws(SinkProcessError) -> SinkLedger {
+        let body = try request("GET", "/tracemill/v1/ledger")
+        do {
+            return try JSONDecoder().decode(SinkLedger.self, from: Data(body))
+        } catch {
+            throw .noAnswer(reason: "its ledger cannot be read: \(error)")
+        }
+    }
+
+    /// The batches it received and has not settled, a line each.
+    func batches(through number: UInt64) throws(SinkProcessError) -> String {
+        String(
+            decoding: try request("GET", "/tracemill/v1/batches?through=\(number)"), as: UTF8.self)
+    }
+
+    /// Lets it fold the batches up to `number`: its memory stays flat.
+    func settle(through number: UInt64) throws(SinkProcessError) {
+        _ = try request("POST", "/tracemill/v1/settle?through=\(number)")
+    }
+
+    private func request(_ method: String, _ path: String) throws(SinkProcessError) -> [UInt8] {
+        do {
+            let answer = try httpRequest(
+                method: method, url: baseURL + path, body: nil, timeoutMs: 20_000,
+                responseBytesMax: 256 << 20)
+            guard answer.status == 200 else {
+                throw SinkProcessError.noAnswer(reason: "\(path): status \(answer.status)")
+            }
+            return answer.body
+        } catch let error as SinkProcessError {
+            throw error
+        } catch {
+            throw .noAnswer(reason: "\(error)")
+        }
+    }
+}
