@@ -54,7 +54,10 @@ extension ConservationLaws {
                         + "duplicates that nobody sent"))
         }
         found += oddities(sink)
-        if let batches { found += unlisted(sink, batches) }
+        if let batches {
+            found += unlisted(sink, batches)
+            found += list(sink, batches)
+        }
         found += sums(sink, deliveries: deliveries, issued: issued, clean: found.isEmpty)
         return found
     }
@@ -133,21 +136,12 @@ extension ConservationLaws {
         var found: [LawViolation] = []
         let distinct = UInt64(sink.spansDistinct)
         let answered = deliveries.reduce(0) { $0 &+ $1.acknowledged.count &+ $1.rejected.count }
-        var answeredSum: UInt64? = 0
-        for delivery in deliveries {
-            for fate in [delivery.acknowledged, delivery.rejected] {
-                if let part = fate.identitySum {
-                    answeredSum = answeredSum.map { $0 &+ part }
-                } else if fate.count > 0, fate != delivery.rejected {
-                    answeredSum = nil
-                }
-            }
-        }
-        if distinct == answered, let answeredSum, answeredSum != sink.identitySum {
+        if distinct == answered, let expected = answeredIdentitySum(deliveries),
+            expected != sink.identitySum
+        {
             found.append(
                 .checksums(
-                    .receipt, "identities received", expected: answeredSum,
-                    found: sink.identitySum,
+                    .receipt, "identities received", expected: expected, found: sink.identitySum,
                     "the sink received as many spans as were acknowledged, but not the same ones"))
         }
         if let issued, let expected = issued.semanticSum, let semanticSum = sink.semanticSum,
@@ -158,6 +152,46 @@ extension ConservationLaws {
                     .receipt, "meaning received", expected: expected, found: semanticSum,
                     "every span arrived, but not every one says what it was recorded with: a name, "
                         + "time, attribute, event, link or parent differs"))
+        }
+        return found
+    }
+
+    /// The identities of all spans that were answered; nil when a processor keeps no sum of them.
+    /// Those that a partial success rejected are in the sum of their batch.
+    private static func answeredIdentitySum(_ deliveries: [DeliveryCounts]) -> UInt64? {
+        var sum: UInt64 = 0
+        for delivery in deliveries {
+            guard
+                let part = delivery.acknowledged.identitySum
+                    ?? (delivery.acknowledged.count == 0 ? 0 : nil)
+            else { return nil }
+            sum &+= part &+ (delivery.rejected.identitySum ?? 0)
+        }
+        return sum
+    }
+
+    /// The sink's totals against its own list of batches, where the list is all of it.
+    private static func list(_ sink: SinkLedger, _ batches: BatchReconciliation) -> [LawViolation] {
+        guard UInt64(sink.batches) == batches.listedBatches, sink.unnumberedSpans == 0 else {
+            return []
+        }
+        var found: [LawViolation] = []
+        let distinct = UInt64(sink.spansDistinct)
+        if distinct != batches.listedSpans {
+            found.append(
+                .counts(
+                    .receipt, "spans listed", expected: distinct, found: batches.listedSpans,
+                    "the sink counts \(count(distinct, "distinct span")), its list of batches "
+                        + "\(grouped(batches.listedSpans))"))
+        }
+        for (what, total, listed) in [
+            ("identities listed", sink.identitySum, batches.listedIdentitySum),
+            ("contents listed", sink.contentSum, batches.listedContentSum),
+        ] where total != listed && found.isEmpty {
+            found.append(
+                .checksums(
+                    .receipt, what, expected: total, found: listed,
+                    "the sink's totals are not the sums of the batches it listed"))
         }
         return found
     }

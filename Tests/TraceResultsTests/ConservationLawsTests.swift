@@ -39,6 +39,8 @@ struct ConservationLawsTests {
         var batches = BatchReconciliation()
         batches.matchedBatches = 2
         batches.listedBatches = 2
+        batches.listedSpans = 1004
+        batches.listedIdentitySum = 600
         batches.acknowledgedSpans = 1000
         batches.rejectedSpans = 4
         batches.resentSpans = 8
@@ -151,6 +153,7 @@ struct ConservationLawsTests {
         ) {
             $0.sink?.spansDistinct = 999
             $0.sink?.spansTotal = 1007
+            $0.batches?.listedSpans = 999
         },
         Case(
             testDescription: "more arrived than can have been sent", law: .receipt,
@@ -160,6 +163,7 @@ struct ConservationLawsTests {
         ) {
             $0.sink?.spansDistinct = 1010
             $0.sink?.spansTotal = 1018
+            $0.batches?.listedSpans = 1010
         },
         Case(
             testDescription: "duplicates nobody sent", law: .receipt,
@@ -188,7 +192,21 @@ struct ConservationLawsTests {
             what: "identities received", difference: nil,
             message: "L3: the sink received as many spans as were acknowledged, but not the same "
                 + "ones (expected 0x258, found 0x259)"
-        ) { $0.sink?.identitySum = 601 },
+        ) {
+            $0.sink?.identitySum = 601
+            $0.batches?.listedIdentitySum = 601
+        },
+        Case(
+            testDescription: "the sink's list does not hold all its spans", law: .receipt,
+            what: "spans listed", difference: -1,
+            message: "L3: the sink counts 1,004 distinct spans, its list of batches 1,003"
+        ) { $0.batches?.listedSpans = 1003 },
+        Case(
+            testDescription: "the sink's list has other contents than its total", law: .receipt,
+            what: "contents listed", difference: nil,
+            message: "L3: the sink's totals are not the sums of the batches it listed "
+                + "(expected 0x0, found 0x9)"
+        ) { $0.batches?.listedContentSum = 9 },
     ]
 
     @Test("each broken law is found, alone and in words", arguments: cases)
@@ -216,6 +234,8 @@ struct ConservationLawsTests {
         ledger.sink?.spansDistinct = 1024
         ledger.sink?.spansTotal = 1032
         ledger.sink?.identitySum = 700
+        ledger.batches?.listedSpans = 1024
+        ledger.batches?.listedIdentitySum = 700
         #expect(ledger.violations(at: .atRest).map(\.what) == ["meaning received"])
         ledger.sink?.semanticSum = 77
         #expect(ledger.violations(at: .atRest) == [])
@@ -255,6 +275,7 @@ struct ConservationLawsTests {
         ledger.batches?.indeterminateReceivedSpans = 20
         ledger.sink?.spansDistinct = 1024
         ledger.sink?.spansTotal = 1032
+        ledger.batches?.listedSpans = 1024
         ledger.issued?.semanticSum = nil
         #expect(ledger.violations(at: .atRest) == [])
         // Without the records it may have been any of the given-up ones, and no more.

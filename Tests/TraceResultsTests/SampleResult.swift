@@ -52,12 +52,15 @@ enum SampleResult {
         sink.spansTotal = 1_997_000
         sink.spansDistinct = 1_997_000
         sink.identitySum = 5
+        sink.contentSum = .max
         sink.batches = 3901
         run.ledger.sink = sink
         var batches = BatchReconciliation()
         batches.matchedBatches = 3901
         batches.listedBatches = 3901
-        batches.listedIdentitySum = .max
+        batches.listedSpans = 1_997_000
+        batches.listedIdentitySum = 5
+        batches.listedContentSum = .max
         run.ledger.batches = batches
         run.ledger.close()
 
