@@ -46,8 +46,8 @@ format: ## Format every Swift file
 bench: build ## Measure the cost of each part on this machine
 	$(TRACEMILL) bench $(ARGS)
 
-benchmarks: install ## Run the benchmark package (ARGS="--target CoreBenchmarks")
-	$(SWIFT) package --package-path Benchmarks --jobs $(JOBS) benchmark $(ARGS)
+benchmarks: install ## Run the benchmark package (some of it: ARGS="--filter 'span.*'")
+	$(SWIFT) package --package-path Benchmarks benchmark $(if $(MAKE_TERMOUT),,--no-progress) $(ARGS)
 
 otlp-definition: ## Regenerate the tests' OTLP types (needs protoc)
 	$(SWIFT) build --jobs $(JOBS) --product protoc-gen-swift
