@@ -117,10 +117,13 @@ public struct BatchReconciler: Sendable {
         }
     }
 
-    /// Enters the sink's whole list: a line a batch, empty lines ignored.
-    public mutating func receive(list: some StringProtocol) throws(BatchLineError) {
-        for line in list.split(separator: "\n") {
-            receive(try BatchLine(text: line))
+    /// Enters the sink's whole list in UTF-8: a line a batch, empty lines ignored.
+    public mutating func receive(list: some Sequence<UInt8>) throws(BatchLineError) {
+        let bytes = Array(list)
+        var start = 0
+        for end in 0...bytes.count where end == bytes.count || bytes[end] == UInt8(ascii: "\n") {
+            if end > start { receive(try BatchLine(utf8: bytes[start..<end])) }
+            start = end + 1
         }
     }
 

@@ -76,17 +76,51 @@ public struct BatchLine: Sendable, Equatable {
 
     /// Reads `batch spans identitySum contentSum deliveries`, the sums in hexadecimal.
     public init(text: some StringProtocol) throws(BatchLineError) {
-        let words = text.split(separator: " ")
-        guard words.count == 5,
-            let number = UInt64(words[0]), number < .max,
-            let spans = Int(words[1]), spans >= 0,
-            let identitySum = UInt64(words[2], radix: 16),
-            let contentSum = UInt64(words[3], radix: 16),
-            let deliveries = Int(words[4]), deliveries > 0
-        else { throw BatchLineError(text: String(text.prefix(120))) }
+        try self.init(utf8: Array(text.utf8)[...])
+    }
+
+    /// The same from UTF-8, about a hundred nanoseconds: a run has thousands of batches a second.
+    init(utf8 line: ArraySlice<UInt8>) throws(BatchLineError) {
+        var fields = LineFields(rest: line)
+        guard let number = fields.next(radix: 10), number < .max,
+            let spans = fields.next(radix: 10).flatMap(Int.init(exactly:)),
+            let identitySum = fields.next(radix: 16),
+            let contentSum = fields.next(radix: 16),
+            let deliveries = fields.next(radix: 10).flatMap(Int.init(exactly:)), deliveries > 0,
+            fields.rest.isEmpty
+        else { throw BatchLineError(text: String(decoding: line.prefix(120), as: UTF8.self)) }
         self.init(
             number: number, spans: spans, identitySum: identitySum, contentSum: contentSum,
             deliveries: deliveries)
+    }
+}
+
+/// The numbers of a line, one after the other, between single spaces.
+private struct LineFields {
+    var rest: ArraySlice<UInt8>
+
+    /// The next number; nil when there is none, or it does not fit 64 bits.
+    mutating func next(radix: UInt64) -> UInt64? {
+        var value: UInt64 = 0
+        var index = rest.startIndex
+        while index < rest.endIndex, rest[index] != UInt8(ascii: " ") {
+            let digit: UInt64
+            switch rest[index] {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                digit = UInt64(rest[index] - UInt8(ascii: "0"))
+            case UInt8(ascii: "a")...UInt8(ascii: "f"):
+                digit = UInt64(rest[index] - UInt8(ascii: "a")) + 10
+            default: return nil
+            }
+            let (shifted, isTooLarge) = value.multipliedReportingOverflow(by: radix)
+            let (sum, isTooLargeNow) = shifted.addingReportingOverflow(digit)
+            guard digit < radix, !isTooLarge, !isTooLargeNow else { return nil }
+            value = sum
+            index += 1
+        }
+        guard index > rest.startIndex else { return nil }
+        rest = rest[min(index + 1, rest.endIndex)...]
+        return value
     }
 }
 

@@ -32,9 +32,24 @@ struct BatchReconcilerTests {
         arguments: [
             "", "1 2 3 4", "1 2 3 4 5 6", "-1 2 3 4 5", "1 -2 3 4 5", "1 2 x 4 5", "1 2 3 4 0",
             "18446744073709551615 1 1 1 1", "<html>", "1 2 3 10000000000000000 5",
+            " 1 2 3 4 5",
+            "1  2 3 4 5", "1 2 3 4 a", "9999999999999999999 9223372036854775808 3 4 5",
         ])
     func malformedLine(text: String) {
         #expect(throws: BatchLineError.self) { try BatchLine(text: text) }
+    }
+
+    @Test("a whole list is read, and stops at the first line that is none")
+    func list() throws {
+        var reconciler = BatchReconciler()
+        try reconciler.receive(list: "1 10 3 5 1\n\n2 10 6 a 2\n".utf8)
+        #expect(reconciler.totals.listedBatches == 2)
+        #expect(reconciler.totals.listedContentSum == 15)
+        let error = #expect(throws: BatchLineError.self) {
+            try reconciler.receive(list: "3 10 9 f 1\n\u{1B}[2J".utf8)
+        }
+        #expect(error?.description.contains("the line \"\\u{1b}[2J\" where") == true)
+        #expect(reconciler.totals.listedBatches == 3)
     }
 
     @Test("what matches folds away and may be settled at the sink")
