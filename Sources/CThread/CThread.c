@@ -23,7 +23,7 @@ static void thread_ended(void *block) {
         void *producer = thread->entries[i].producer;
         thread->entries[i].epoch = 0;
         thread->entries[i].producer = NULL;
-        if (producer) exit_callback(producer);
+        if (producer) __atomic_load_n(&exit_callback, __ATOMIC_ACQUIRE)(producer);
     }
     // A later destructor of this thread may trace again: it registers anew.
     thread->registered = false;

@@ -60,8 +60,14 @@ struct RecordPrefix {
 @safe struct ChunkPool: ~Copyable, @unchecked Sendable {
     // Safe because chunks change hands through rings, and counters are atomics.
     static let strideBytes = 64 << 10
+    /// The largest record that fits in a pooled chunk.
+    static let recordBytesMax = strideBytes - Chunk.headerBytes - Wire.slackBytes
+    /// Every thread keeps a chunk open. So that these do not use up the queue's, and threads with full
+    /// chunks wait for each other for ever, there is one more for each thread, up to this many.
+    private static let openCountMax = 256
 
     private let base: UnsafeMutableRawPointer
+    /// Chunks of the queue, without those that are there for being open.
     let capacity: Int
     /// Bytes that large records may hold beside the pooled chunks, and how many may wait.
     private let ownBytesMax: Int
@@ -78,24 +84,27 @@ struct RecordPrefix {
         self.capacity = capacity
         self.ownBytesMax = ownBytesMax
         self.pages = pages
-        guard let memory = unsafe pages.allocate(byteCount: capacity * ChunkPool.strideBytes) else {
-            fatalError("tracemill: no memory for \(capacity) chunks of 64 KiB")
+        let countMax = capacity + ChunkPool.openCountMax
+        guard let memory = unsafe pages.allocate(byteCount: countMax * ChunkPool.strideBytes) else {
+            fatalError("tracemill: no memory for \(countMax) chunks of 64 KiB")
         }
         unsafe base = unsafe memory
         free = BoundedRing(
-            minimumCapacity: capacity, startPosition: ringStartPosition, pages: pages)
+            minimumCapacity: countMax, startPosition: ringStartPosition, pages: pages)
         full = BoundedRing(
-            minimumCapacity: capacity + ChunkPool.ownCountMax, startPosition: ringStartPosition,
+            minimumCapacity: countMax + ChunkPool.ownCountMax, startPosition: ringStartPosition,
             pages: pages)
     }
 
     /// An empty chunk, or nil when all are in use.
-    func take() -> UnsafeMutablePointer<Chunk>? {
+    /// - Parameter producers: how many threads there are that may keep one open.
+    func take(producers: Int) -> UnsafeMutablePointer<Chunk>? {
         if let word = free.pop() {
             return unsafe UnsafeMutablePointer(bitPattern: word)
         }
+        let countMax = capacity + min(producers, ChunkPool.openCountMax)
         var index = fresh.load(ordering: .relaxed)
-        while index < capacity {
+        while index < countMax {
             let (exchanged, current) = fresh.compareExchange(
                 expected: index, desired: index + 1, ordering: .relaxed)
             if exchanged {
@@ -108,9 +117,18 @@ struct RecordPrefix {
         return nil
     }
 
+    private static func ownBytes(recordBytes: Int) -> Int {
+        (recordBytes + Chunk.headerBytes + Wire.slackBytes + 4095) & ~4095
+    }
+
+    /// Whether a record of that size has room when no other large one waits.
+    func canEverHold(recordBytes: Int) -> Bool {
+        ChunkPool.ownBytes(recordBytes: recordBytes) <= ownBytesMax
+    }
+
     /// A chunk for one record larger than a pooled chunk; nil when too many such wait already.
     func takeOwn(recordBytes: Int) -> UnsafeMutablePointer<Chunk>? {
-        let bytes = (recordBytes + Chunk.headerBytes + Wire.slackBytes + 4095) & ~4095
+        let bytes = ChunkPool.ownBytes(recordBytes: recordBytes)
         let used = ownBytesUsed.add(bytes, ordering: .relaxed).newValue
         let count = ownCount.add(1, ordering: .relaxed).newValue
         if used <= ownBytesMax, count <= ChunkPool.ownCountMax,

@@ -31,7 +31,10 @@ struct SharedWords: ~Copyable {
     private let padding1 = InlineArray<12, UInt64>(repeating: 0)
     /// Spans drained; the exporter's.
     let drained = Atomic<Int>(0)
-    private let padding2 = InlineArray<15, UInt64>(repeating: 0)
+    /// Spans taken out since no request body could hold them; the exporter's.
+    let skipped = Atomic<Int>(0)
+    let skippedIdentitySum = Atomic<UInt64>(0)
+    private let padding2 = InlineArray<13, UInt64>(repeating: 0)
 }
 
 /// One resource and scope: encoded once, found by number.
@@ -72,22 +75,38 @@ struct SharedWords: ~Copyable {
 typealias CorePointer = UnsafeMutablePointer<RecorderCore>
 typealias ProducerPointer = UnsafeMutablePointer<Producer>
 
-/// Which recorder indices are taken; an index is what a thread's block is addressed by.
+/// Which recorder indices are taken; an index is what a thread's block is addressed by. Each has one event
+/// descriptor for ever: a span may end after its recorder is gone, and must not signal what is then
+/// somebody else's file.
 enum RecorderIndices {
+    struct Lease {
+        var index: UInt32
+        var epoch: UInt64
+        var eventFileDescriptor: Int32
+    }
     private struct State {
         var used: UInt64 = 0
         var epoch: UInt64 = 0
+        var eventFileDescriptors: [Int32] = []
     }
     private static let state = Mutex(State())
 
-    /// A free index and an epoch never given before; nil when `TRACEMILL_RECORDERS_MAX` are in use.
-    static func take() -> (index: UInt32, epoch: UInt64)? {
-        state.withLock { state in
+    /// A free index, with an epoch never given before.
+    static func take() throws(RecorderError) -> Lease {
+        try state.withLock { state throws(RecorderError) in
             let free = (~state.used).trailingZeroBitCount
-            guard free < Int(TRACEMILL_RECORDERS_MAX) else { return nil }
+            guard free < Int(TRACEMILL_RECORDERS_MAX) else { throw .tooManyRecorders }
+            if free == state.eventFileDescriptors.count {
+                let made = tracemill_eventfd_new()
+                guard made >= 0 else { throw .noEventDescriptor }
+                state.eventFileDescriptors.append(made)
+            }
+            _ = tracemill_eventfd_take(state.eventFileDescriptors[free])
             state.used |= 1 << UInt64(free)
             state.epoch += 1
-            return (UInt32(free), state.epoch)
+            return Lease(
+                index: UInt32(free), epoch: state.epoch,
+                eventFileDescriptor: state.eventFileDescriptors[free])
         }
     }
 
@@ -109,8 +128,13 @@ extension RecorderCore {
 
     @inline(never)
     private static func attach(_ core: CorePointer) -> ProducerPointer {
-        let producer = unsafe takeOver(core) ?? add(core)
         let entry = unsafe tracemill_thread_entry(core.pointee.index)!
+        // A recorder that had this index before and is gone, or a span of it that ends only now.
+        if let stale = unsafe entry.pointee.producer {
+            unsafe entry.pointee.producer = nil
+            unsafe detach(stale.assumingMemoryBound(to: Producer.self))
+        }
+        let producer = unsafe takeOver(core) ?? add(core)
         unsafe entry.pointee.producer = UnsafeMutableRawPointer(producer)
         unsafe entry.pointee.epoch = unsafe core.pointee.epoch
         unsafe tracemill_thread_register { raw in

@@ -137,11 +137,15 @@ enum SpanAdmission {
     private static func openChunk(
         _ core: CorePointer, _ producer: ProducerPointer, recordBytes: Int
     ) -> AdmissionFailure? {
-        let pooledBytes = ChunkPool.strideBytes - Chunk.headerBytes - Wire.slackBytes
-        let isOwn = recordBytes > pooledBytes
+        let isOwn = recordBytes > ChunkPool.recordBytesMax
+        if isOwn, unsafe !core.pointee.chunks.canEverHold(recordBytes: recordBytes) {
+            return .oversize
+        }
+        let producers = unsafe core.pointee.producerCount.load(ordering: .relaxed)
         var taken =
             unsafe isOwn
-            ? core.pointee.chunks.takeOwn(recordBytes: recordBytes) : core.pointee.chunks.take()
+            ? core.pointee.chunks.takeOwn(recordBytes: recordBytes)
+            : core.pointee.chunks.take(producers: producers)
         while unsafe taken == nil {
             guard unsafe core.pointee.blocksWhenFull else { return .queueFull }
             // Chunks come back when the exporter drains; it signals room for each drain.
@@ -149,25 +153,42 @@ enum SpanAdmission {
                 unsafe taken =
                     unsafe isOwn
                     ? core.pointee.chunks.takeOwn(recordBytes: recordBytes)
-                    : core.pointee.chunks.take()
+                    : core.pointee.chunks.take(producers: producers)
                 return unsafe taken != nil
             }
             if !waited, unsafe taken == nil { return .closed }
         }
         guard let chunk = unsafe taken else { return .queueFull }
-        if let old = unsafe producer.pointee.chunk {
-            let pushed = unsafe core.pointee.chunks.full.push(UInt(bitPattern: old))
-            precondition(pushed, "the full ring has a cell for every chunk")
-        }
+        let old = unsafe producer.pointee.chunk
         unsafe chunk.pointee.producer = unsafe producer
         unsafe chunk.pointee.sequence = unsafe producer.pointee.nextSequence
         unsafe producer.pointee.nextSequence &+= 1
         unsafe producer.pointee.chunk = unsafe chunk
         unsafe producer.pointee.chunkBytes = 0
         unsafe producer.pointee.chunkLimit = unsafe chunk.pointee.capacityBytes
-        // release: the exporter that reads the pointer sees sequence and producer.
+        // release: the exporter that reads the pointer sees sequence and producer. Before the old chunk
+        // goes: once in the ring it may be read, recycled or unmapped, and must not be found here.
         unsafe producer.pointee.openChunk.store(UInt(bitPattern: chunk), ordering: .releasing)
+        if let old = unsafe old { unsafe sendOff(core, old) }
         return nil
+    }
+
+    private static func sendOff(_ core: CorePointer, _ chunk: UnsafeMutablePointer<Chunk>) {
+        let pushed = unsafe core.pointee.chunks.full.push(UInt(bitPattern: chunk))
+        precondition(pushed, "the full ring has a cell for every chunk")
+    }
+
+    /// Sends off a chunk made for one large record at once: kept open it would hold its memory until
+    /// this thread's next span.
+    @inline(never)
+    static func sendOffOwnChunk(_ core: CorePointer, _ producer: ProducerPointer) {
+        guard let own = unsafe producer.pointee.chunk, unsafe own.pointee.ownBytes > 0
+        else { return }
+        unsafe producer.pointee.chunk = nil
+        unsafe producer.pointee.chunkBytes = 0
+        unsafe producer.pointee.chunkLimit = 0
+        unsafe producer.pointee.openChunk.store(0, ordering: .releasing)
+        unsafe sendOff(core, own)
     }
 
     /// Publishes the record that was written at the reserved place.
@@ -177,9 +198,10 @@ enum SpanAdmission {
         let end = start &+ recordBytes
         unsafe producer.pointee.chunkBytes = end
         let chunk = unsafe producer.pointee.chunk.unsafelyUnwrapped
+        // Counted before it can be drained: drained may never exceed published, not for a moment.
+        unsafe ProducerCounters.bump(producer.pointee.counters.published)
         // release: publishes the record's bytes; pairs with the acquire in the exporter's scan.
         unsafe chunk.pointee.publishedBytes.store(end, ordering: .releasing)
-        unsafe ProducerCounters.bump(producer.pointee.counters.published)
         unsafe producer.pointee.credits &-= 1
         unsafe producer.pointee.unreported &+= 1
     }

@@ -51,6 +51,9 @@ enum SpanEnding {
         // Last, since what it calls may trace in its turn.
         if published > 0 {
             unsafe SpanAdmission.finish(core, producer, recordBytes: published)
+            if published > ChunkPool.recordBytesMax {
+                unsafe SpanAdmission.sendOffOwnChunk(core, producer)
+            }
         }
     }
 

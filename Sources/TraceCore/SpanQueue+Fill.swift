@@ -26,7 +26,11 @@ extension SpanQueue {
     public func fill(_ body: inout ExportBody, spans maxSpans: Int) -> Int {
         body.clear()
         let spans = collect(maxSpans: maxSpans, maxBytes: body.capacityBytes)
-        guard spans > 0 else { return 0 }
+        guard spans > 0 else {
+            // Chunks read to their end before, or spans too large for any request.
+            finishDrain()
+            return 0
+        }
         let bytes = unsafe layOut(body.memory, capacityBytes: body.capacityBytes)
         if unsafe core.pointee.sumsChecked {
             unsafe copyRecords(to: body.memory, timed: &body.timedEndCycles) { message, count in
@@ -42,15 +46,26 @@ extension SpanQueue {
         return spans
     }
 
-    /// Finds records to take, in order for each producer, and adds up their sizes by stream.
+    /// Finds records to take, in order for each producer, and adds up their sizes by stream. Fewer than
+    /// asked for, and not for want of bytes: then every span that had ended before the call is among them.
     func collect(maxSpans: Int, maxBytes: Int) -> Int {
-        let streams = unsafe core.pointee.streamCount.load(ordering: .acquiring)
-        while accumulators.count < streams { accumulators.append(StreamAccumulator()) }
         segments.removeAll(keepingCapacity: true)
         unsafe retired.removeAll(keepingCapacity: true)
         var room = SpanRoom(spans: maxSpans, bytes: maxBytes)
+        var taken = collectFullChunks(&room)
+        while room.isOpen {
+            if collectOpenChunks(&room, &taken) { break }
+            // A thread sent off its chunk after we had looked into the ring, or is about to.
+            let more = collectFullChunks(&room)
+            taken += more
+            if more == 0 { sched_yield() }
+        }
+        return taken
+    }
+
+    private func collectFullChunks(_ room: inout SpanRoom) -> Int {
         var taken = 0
-        while room.spans > 0 && !room.isFull {
+        while room.isOpen {
             guard let chunk = unsafe current ?? nextFullChunk() else { break }
             unsafe taken += scan(chunk, &room)
             if unsafe chunk.pointee.consumedBytes
@@ -64,7 +79,6 @@ extension SpanQueue {
                 unsafe current = unsafe chunk
             }
         }
-        if room.spans > 0 && !room.isFull { taken += collectOpenChunks(&room) }
         return taken
     }
 
@@ -79,35 +93,40 @@ extension SpanQueue {
         }
     }
 
-    private func collectOpenChunks(_ room: inout SpanRoom) -> Int {
+    /// Looks into the chunks that threads are filling. False when one of them has an earlier chunk in
+    /// the ring, which has to be read first.
+    private func collectOpenChunks(_ room: inout SpanRoom, _ taken: inout Int) -> Bool {
+        // One list for both passes: a producer added meanwhile would shift the places in it.
+        let head = unsafe firstProducer
         var producers = 0
-        unsafe forEachProducer { _ in producers += 1 }
-        guard producers > 0 else { return 0 }
+        unsafe forEachProducer(from: head) { _ in producers += 1 }
+        guard producers > 0 else { return true }
         rotation = (rotation + 1) % producers
-        var taken = 0
+        var isComplete = true
         for pass in 0..<2 {
             var index = 0
-            unsafe forEachProducer { producer in
+            unsafe forEachProducer(from: head) { producer in
                 defer { index += 1 }
-                guard (pass == 0) == (index >= rotation), room.spans > 0, !room.isFull else {
-                    return
-                }
+                guard (pass == 0) == (index >= rotation), room.isOpen else { return }
                 // acquire: pairs with the release in openChunk().
                 let word = unsafe producer.pointee.openChunk.load(ordering: .acquiring)
-                guard let chunk = unsafe UnsafeMutablePointer<Chunk>(bitPattern: word),
-                    // Another sequence: an earlier chunk of this producer is still in the ring.
-                    unsafe chunk.pointee.sequence == producer.pointee.consumerSequence
-                else { return }
+                guard let chunk = unsafe UnsafeMutablePointer<Chunk>(bitPattern: word) else {
+                    return
+                }
+                guard unsafe chunk.pointee.sequence == producer.pointee.consumerSequence else {
+                    isComplete = false
+                    return
+                }
                 unsafe taken += scan(chunk, &room)
             }
         }
-        return taken
+        return isComplete
     }
 
     private func scan(_ chunk: UnsafeMutablePointer<Chunk>, _ room: inout SpanRoom) -> Int {
         // acquire: pairs with the release in publish(); the records' bytes are there.
         let end = unsafe chunk.pointee.publishedBytes.load(ordering: .acquiring)
-        let start = unsafe chunk.pointee.consumedBytes
+        var start = unsafe chunk.pointee.consumedBytes
         guard start < end else { return 0 }
         let records = unsafe Chunk.records(chunk)
         var offset = start
@@ -117,15 +136,24 @@ extension SpanQueue {
             let spanBytes = unsafe Int(prefix.pointee.spanBytes)
             let fieldBytes = 1 &+ Wire.varintBytes(spanBytes) &+ spanBytes
             let stream = unsafe Int(prefix.pointee.stream)
+            if stream >= accumulators.count { addAccumulators() }
             var added = fieldBytes
             if accumulators[stream].spanBytes == 0 {
                 let entry = unsafe core.pointee.streams[stream]
                 added += entry.resource.count + entry.scope.count + 24
             }
             if room.bytes < added {
-                room.isFull = true
-                break
+                guard room.isUntouched else {
+                    room.isFull = true
+                    break
+                }
+                // Not even alone in a request: it would stand in the way for ever.
+                unsafe skip(records + offset + RecordPrefix.bytes)
+                unsafe offset &+= Int(prefix.pointee.recordBytes)
+                start = offset
+                continue
             }
+            room.isUntouched = false
             if accumulators[stream].spanBytes == 0 { touchedStreams.append(stream) }
             accumulators[stream].spanBytes &+= fieldBytes
             room.bytes -= added
@@ -135,9 +163,25 @@ extension SpanQueue {
         }
         if offset > start {
             unsafe segments.append(Segment(chunk: chunk, from: start, to: offset, spans: taken))
-            unsafe chunk.pointee.consumedBytes = offset
         }
+        unsafe chunk.pointee.consumedBytes = offset
         return taken
+    }
+
+    /// A tracer was made since the last drain.
+    @inline(never)
+    private func addAccumulators() {
+        // acquire: the record that names the stream was published after the stream was.
+        let streams = unsafe core.pointee.streamCount.load(ordering: .acquiring)
+        while accumulators.count < streams { accumulators.append(StreamAccumulator()) }
+    }
+
+    @inline(never)
+    private func skip(_ message: UnsafeRawPointer) {
+        skippedSpans += 1
+        if unsafe core.pointee.sumsChecked {
+            unsafe skippedIdentitySum &+= SpanChecksum.identity(spanBytes: message)
+        }
     }
 
     /// Writes the envelopes and finds each stream's place. Returns the body's size.
@@ -226,7 +270,14 @@ extension SpanQueue {
         var spans = 0
         for segment in segments { spans += segment.spans }
         for index in unsafe retired.indices { unsafe core.pointee.chunks.give(retired[index]) }
-        unsafe core.pointee.shared.pointee.drained.add(spans, ordering: .releasing)
+        let shared = unsafe core.pointee.shared
+        unsafe shared.pointee.drained.add(spans, ordering: .releasing)
+        if skippedSpans > 0 {
+            unsafe shared.pointee.skippedIdentitySum.add(skippedIdentitySum, ordering: .relaxed)
+            unsafe shared.pointee.skipped.add(skippedSpans, ordering: .releasing)
+            spans += skippedSpans
+            (skippedSpans, skippedIdentitySum) = (0, 0)
+        }
         unsafe SpanAdmission.releaseRoom(core, spans: spans)
     }
 }
@@ -237,4 +288,8 @@ struct SpanRoom {
     var bytes: Int
     /// The next record did not fit.
     var isFull = false
+    /// Nothing is in it yet.
+    var isUntouched = true
+
+    var isOpen: Bool { spans > 0 && !isFull }
 }

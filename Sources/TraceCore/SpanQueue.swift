@@ -15,6 +15,9 @@ import Synchronization
     var touchedStreams: [Int] = []
     /// Where the next walk over open chunks begins, so that no producer is always first.
     var rotation = 0
+    /// Spans passed over in this drain since no request body could hold them.
+    var skippedSpans = 0
+    var skippedIdentitySum: UInt64 = 0
 
     init(core: CorePointer) { unsafe self.core = unsafe core }
 
@@ -28,11 +31,12 @@ import Synchronization
     public var pendingCount: Int {
         // Downstream before upstream, so that the difference is never negative.
         let drained = unsafe core.pointee.shared.pointee.drained.load(ordering: .acquiring)
+        let skipped = unsafe core.pointee.shared.pointee.skipped.load(ordering: .acquiring)
         var published: UInt64 = 0
         unsafe forEachProducer {
             unsafe published &+= $0.pointee.counters.published.load(ordering: .acquiring)
         }
-        return max(0, Int(truncatingIfNeeded: published) - drained)
+        return max(0, Int(truncatingIfNeeded: published) - drained - skipped)
     }
 
     /// Threads that wait for room: then a partial batch is worth exporting.
@@ -48,8 +52,9 @@ import Synchronization
             unsafe shared.pointee.signals.bitwiseOr(
                 Signal.wakeOnAny, ordering: .sequentiallyConsistent)
         } else {
-            let missing = spans - pendingCount
+            // Reported first: what comes in between makes the wake-up early, never late.
             let reported = unsafe shared.pointee.reported.load(ordering: .sequentiallyConsistent)
+            let missing = spans - pendingCount
             unsafe shared.pointee.wakeAtReported.store(
                 max(1, reported + missing), ordering: .sequentiallyConsistent)
         }
@@ -111,10 +116,18 @@ import Synchronization
         return (spans, identitySum)
     }
 
-    func forEachProducer(_ body: (ProducerPointer) -> Void) {
+    /// The newest producer, the head of their list.
+    var firstProducer: ProducerPointer? {
         // acquire: pairs with the release when a producer is added.
-        var next = unsafe ProducerPointer(
-            bitPattern: core.pointee.producers.load(ordering: .acquiring))
+        unsafe ProducerPointer(bitPattern: core.pointee.producers.load(ordering: .acquiring))
+    }
+
+    func forEachProducer(_ body: (ProducerPointer) -> Void) {
+        unsafe forEachProducer(from: firstProducer, body)
+    }
+
+    func forEachProducer(from first: ProducerPointer?, _ body: (ProducerPointer) -> Void) {
+        var next = unsafe first
         while let producer = unsafe next {
             unsafe body(producer)
             unsafe next = unsafe producer.pointee.nextInList

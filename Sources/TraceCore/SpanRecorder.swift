@@ -91,20 +91,14 @@ public struct CoreCounters: Sendable, Equatable {
         var streams: [Key: UInt32] = [:]
         struct Key: Hashable {
             var resource: Int
-            var scope: InstrumentationScope
+            /// Encoded: two texts that Swift holds equal may differ in their bytes.
+            var scope: [UInt8]
         }
     }
 
     public init(options: RecorderOptions = RecorderOptions()) throws(RecorderError) {
         try Self.check(options)
-        guard let (index, epoch) = RecorderIndices.take() else { throw .tooManyRecorders }
-        let eventFileDescriptor = tracemill_eventfd_new()
-        guard eventFileDescriptor >= 0 else {
-            RecorderIndices.give(index)
-            throw .noEventDescriptor
-        }
-        unsafe core = unsafe Self.makeCore(
-            options, index: index, epoch: epoch, eventFileDescriptor: eventFileDescriptor)
+        unsafe core = try unsafe Self.makeCore(options, RecorderIndices.take())
         queue = unsafe SpanQueue(core: core)
     }
 
@@ -119,7 +113,7 @@ public struct CoreCounters: Sendable, Equatable {
     }
 
     private static func makeCore(
-        _ options: RecorderOptions, index: UInt32, epoch: UInt64, eventFileDescriptor: Int32
+        _ options: RecorderOptions, _ lease: RecorderIndices.Lease
     ) -> CorePointer {
         let pages = options.pages
         let queueBytes = options.queueBytesMax ?? max(64 << 20, options.queueSpans << 10)
@@ -137,10 +131,11 @@ public struct CoreCounters: Sendable, Equatable {
         let core = CorePointer.allocate(capacity: 1)
         unsafe core.initialize(
             to: RecorderCore(
-                index: index, epoch: epoch, usesCycles: usesCycles, queueSpans: options.queueSpans,
+                index: lease.index, epoch: lease.epoch, usesCycles: usesCycles,
+                queueSpans: options.queueSpans,
                 blocksWhenFull: options.blocksWhenFull, sumsChecked: options.sumsChecked,
                 timeOneIn: UInt32(clamping: options.timeOneIn),
-                eventFileDescriptor: eventFileDescriptor, shared: shared,
+                eventFileDescriptor: lease.eventFileDescriptor, shared: shared,
                 slots: NodePool(
                     capacity: options.liveSpansMax, stride: SlotLayout.strideBytes, pages: pages),
                 blocks: NodePool(
@@ -155,7 +150,7 @@ public struct CoreCounters: Sendable, Equatable {
 
     deinit {
         queue.close()
-        unsafe close(core.pointee.eventFileDescriptor)
+        queue.disarm()
         unsafe RecorderIndices.give(core.pointee.index)
         // The rest stays: a stale ticket may look at its slot as long as the process runs.
     }
@@ -163,26 +158,41 @@ public struct CoreCounters: Sendable, Equatable {
     /// What became of spans so far. Any thread.
     public var counters: CoreCounters {
         var sum = CoreCounters()
-        // Downstream before upstream, so that no inequality breaks while threads run.
-        sum.drained = unsafe UInt64(core.pointee.shared.pointee.drained.load(ordering: .acquiring))
+        let shared = unsafe core.pointee.shared
+        func read(_ counter: borrowing Atomic<UInt64>) -> UInt64 {
+            counter.load(ordering: .acquiring)
+        }
+        // Downstream before upstream, each in a walk of its own since a span may start on one thread and
+        // end on another: so no inequality breaks while threads run.
+        sum.drained = unsafe UInt64(shared.pointee.drained.load(ordering: .acquiring))
+        let skipped = unsafe UInt64(shared.pointee.skipped.load(ordering: .acquiring))
         unsafe queue.forEachProducer { producer in
-            func read(_ counter: borrowing Atomic<UInt64>) -> UInt64 {
-                counter.load(ordering: .acquiring)
-            }
             unsafe sum.droppedIdentitySum &+= read(producer.pointee.counters.droppedIdentitySum)
             unsafe sum.published &+= read(producer.pointee.counters.published)
             unsafe sum.droppedQueueFull &+= read(producer.pointee.counters.droppedQueueFull)
             unsafe sum.droppedAfterShutdown &+= read(producer.pointee.counters.droppedAfterShutdown)
             unsafe sum.droppedOversize &+= read(producer.pointee.counters.droppedOversize)
-            unsafe sum.endedSampled &+= read(producer.pointee.counters.endedSampled)
-            unsafe sum.ended &+= read(producer.pointee.counters.ended)
-            unsafe sum.recording &+= read(producer.pointee.counters.recording)
+        }
+        // What was skipped in the drain counts as if it had never got into the queue.
+        sum.published -= skipped
+        sum.droppedOversize += skipped
+        unsafe sum.droppedIdentitySum &+= shared.pointee.skippedIdentitySum.load(ordering: .relaxed)
+        unsafe queue.forEachProducer {
+            unsafe sum.endedSampled &+= read($0.pointee.counters.endedSampled)
+        }
+        unsafe queue.forEachProducer { unsafe sum.ended &+= read($0.pointee.counters.ended) }
+        unsafe queue.forEachProducer {
+            unsafe sum.recording &+= read($0.pointee.counters.recording)
+        }
+        unsafe queue.forEachProducer { producer in
             unsafe sum.notRecordedSampler &+= read(producer.pointee.counters.notRecordedSampler)
             unsafe sum.notRecordedStoreFull &+= read(producer.pointee.counters.notRecordedStoreFull)
             unsafe sum.notRecordedAfterShutdown &+= read(
                 producer.pointee.counters.notRecordedAfterShutdown)
             unsafe sum.notRecordedDisabled &+= read(producer.pointee.counters.notRecordedDisabled)
-            unsafe sum.startCalls &+= read(producer.pointee.counters.startCalls)
+        }
+        unsafe queue.forEachProducer {
+            unsafe sum.startCalls &+= read($0.pointee.counters.startCalls)
         }
         return sum
     }
@@ -227,7 +237,8 @@ public struct CoreCounters: Sendable, Equatable {
             let encoded = resource.encodedField
             let resourceIndex = table.resources[encoded] ?? table.resources.count
             table.resources[encoded] = resourceIndex
-            let key = StreamTable.Key(resource: resourceIndex, scope: scope)
+            let encodedScope = scope.encodedFields
+            let key = StreamTable.Key(resource: resourceIndex, scope: encodedScope)
             if let known = table.streams[key] { return known }
             let index = unsafe core.pointee.streamCount.load(ordering: .relaxed)
             precondition(
@@ -236,7 +247,7 @@ public struct CoreCounters: Sendable, Equatable {
             unsafe (core.pointee.streams + index).initialize(
                 to: Stream(
                     resourceIndex: resourceIndex, resource: Self.keep(encoded),
-                    scope: Self.keep(scope.encodedFields)))
+                    scope: Self.keep(encodedScope)))
             // release: publishes the entry; pairs with the acquire in collect().
             unsafe core.pointee.streamCount.store(index + 1, ordering: .releasing)
             table.streams[key] = UInt32(index)
