@@ -89,7 +89,10 @@ import Synchronization
     /// A string whose UTF-8 the caller already has. Bytes that are not UTF-8 make an invalid export.
     public func setAttribute(_ key: AttributeKey, utf8 value: Span<UInt8>) {
         unsafe value.withUnsafeBufferPointer { utf8 in
-            guard let base = utf8.baseAddress else { return }
+            guard let base = utf8.baseAddress else {
+                setAttribute(key, "" as StaticString)
+                return
+            }
             unsafe setUTF8(key, UnsafeRawPointer(base), utf8.count)
         }
     }

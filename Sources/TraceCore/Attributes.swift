@@ -12,13 +12,14 @@ import Synchronization
 
 /// The process-wide table of interned names. Any thread; a lock for each look-up, so not for the span path.
 enum InternTable {
-    private static let table = Mutex<[String: InternedBytes]>([:])
+    // By bytes: Swift holds texts equal that differ in how they compose a character.
+    private static let table = Mutex<[[UInt8]: InternedBytes]>([:])
 
     static func bytes(of text: String) -> InternedBytes {
-        table.withLock { table in
+        let text = Array(text.utf8)
+        return table.withLock { table in
             if let known = table[text] { return known }
-            var text = text
-            let interned = text.withUTF8 { utf8 in
+            let interned = unsafe text.withUnsafeBufferPointer { utf8 in
                 let copy = UnsafeMutableRawPointer.allocate(
                     byteCount: utf8.count + 2 * Wire.slackBytes, alignment: 16)
                 unsafe copy.initializeMemory(

@@ -126,17 +126,16 @@ extension SlotWriter {
         _ slot: SlotPointer, _ producer: ProducerPointer, _ name: UnsafeRawPointer, _ count: Int,
         isImmortal: Bool
     ) {
-        if unsafe slot.pointee.name == nil, unsafe !removeInlineName(slot, producer) { return }
-        if isImmortal {
-            unsafe slot.pointee.name = unsafe name
-            unsafe slot.pointee.nameCount = count
-            return
+        var (lasting, kept) = unsafe (name, count)
+        if !isImmortal {
+            let copy = unsafe keep(slot, producer, name, count, in: slot.pointee.nameBlock)
+            guard let block = unsafe copy.block else { return }
+            unsafe slot.pointee.nameBlock = unsafe block
+            unsafe (lasting, kept) = unsafe (UnsafeRawPointer(Block.payload(block)), copy.count)
         }
-        let (block, kept) = unsafe keep(slot, producer, name, count, in: slot.pointee.nameBlock)
-        unsafe slot.pointee.nameBlock = unsafe block
-        unsafe slot.pointee.name =
-            unsafe block.map { unsafe UnsafeRawPointer(Block.payload($0)) } ?? name
-        unsafe slot.pointee.nameCount = unsafe block == nil ? 0 : kept
+        if unsafe slot.pointee.name == nil, unsafe !removeInlineName(slot, producer) { return }
+        unsafe slot.pointee.name = unsafe lasting
+        unsafe slot.pointee.nameCount = kept
     }
 
     /// Copies bytes to a block of their own, the one they had or a new one.
