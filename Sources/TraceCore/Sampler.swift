@@ -23,16 +23,17 @@ public indirect enum Sampler: Sendable, Equatable, CustomStringConvertible {
     ]
 
     /// A sampler by its OTEL_TRACES_SAMPLER name, in any case.
-    /// - Parameter argument: the ratio, 0…1, of the two that take one; 1 when absent.
+    /// - Parameter argument: the ratio, 0…1, of the two that take one; 1 when absent. The others do not
+    ///   look at it.
     public init(name: String, argument: String? = nil) throws(SamplerError) {
-        let ratio = try Self.ratio(argument)
         switch name.lowercased() {
         case "always_on": self = .alwaysOn
         case "always_off": self = .alwaysOff
-        case "traceidratio": self = .traceIDRatio(ratio)
+        case "traceidratio": self = .traceIDRatio(try Self.ratio(argument))
         case "parentbased_always_on": self = .parentBased(root: .alwaysOn)
         case "parentbased_always_off": self = .parentBased(root: .alwaysOff)
-        case "parentbased_traceidratio": self = .parentBased(root: .traceIDRatio(ratio))
+        case "parentbased_traceidratio":
+            self = .parentBased(root: .traceIDRatio(try Self.ratio(argument)))
         default: throw .unknownName(name)
         }
     }
@@ -61,6 +62,7 @@ public indirect enum Sampler: Sendable, Equatable, CustomStringConvertible {
 
     /// Six decimals, more where six would show another ratio.
     private static func decimals(_ ratio: Double) -> String {
+        guard (0...1).contains(ratio) else { return "\(ratio)" }
         for places in 6...20 {
             let text = fixed(ratio, places: places)
             if Double(text) == ratio || places == 20 { return text }
@@ -120,6 +122,7 @@ enum Threshold {
     /// that it has a short text form that everybody compares alike.
     static func of(ratio: Double) -> UInt64 {
         guard ratio > 0 else { return never }
+        guard ratio < 1 else { return 0 }
         let scaled = (ratio * 0x1p56).rounded()
         guard scaled >= 1 else { return never - 1 }
         let exact = never - min(never, UInt64(scaled))
