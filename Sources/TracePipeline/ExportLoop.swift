@@ -32,6 +32,7 @@ final class ExportLoop {
     /// The flush for which the queue is being drained; nil when none is.
     private var drainingFor: UInt64?
     private var lastDrained: UInt64 = 0
+    private var shortFills = 0
     /// Flushes whose spans are all in batches: done once every batch up to `number` is settled.
     private var drainedFlushes: [(ticket: UInt64, number: UInt64)] = []
     private var shutdownDeadlineNs: UInt64?
@@ -74,7 +75,10 @@ final class ExportLoop {
             state.turns += 1
             return (state.flushRequested, state.shutdownDeadlineNs)
         }
-        if drainingFor == nil, flushRequested > lastDrained { drainingFor = flushRequested }
+        if drainingFor == nil, flushRequested > lastDrained {
+            drainingFor = flushRequested
+            shortFills = 0
+        }
         if let deadlineNs, deadlineNs != shutdownDeadlineNs {
             shutdownDeadlineNs = deadlineNs
             if case .http(let http) = exporter {
@@ -111,21 +115,33 @@ final class ExportLoop {
                 return
             }
             let spans = queue.fill(&slots[index].body, spans: settings.batchSpans)
+            #if DEBUG
+                if spans > 0, Mutant.flipByte.strikes {
+                    slots[index].body.flipBit(atByte: slots[index].body.byteCount - 1)
+                }
+            #endif
             if spans > 0 { hand(over: index, spans: spans, startedNs: startedNs) }
-            // Less than a full batch: the queue was empty at this moment. A body cut off at its byte
-            // limit is no such proof, so a large one is followed by another look.
-            let isEmpty =
-                spans == 0
-                || spans < settings.batchSpans
-                    && slots[index].body.byteCount < slots[index].body.capacityBytes / 2
-            firstPendingNs = isEmpty ? nil : TraceClock.monotonicNs
-            if isEmpty, let ticket = drainingFor {
-                drainedFlushes.append((ticket, lastNumber))
-                lastDrained = ticket
-                drainingFor = nil
-            }
-            if isEmpty { return }
+            // A body cut off at its byte limit may leave spans behind, whatever their number.
+            let isShort =
+                spans < settings.batchSpans
+                && slots[index].body.byteCount < slots[index].body.capacityBytes / 2
+            firstPendingNs = isShort ? nil : TraceClock.monotonicNs
+            if drainingFor != nil { noteDrain(isShort: isShort) }
+            if isShort, drainingFor == nil { return }
         }
+    }
+
+    /// Decides whether everything that had ended when the flush began is in batches by now.
+    ///
+    /// A short fill has seen the ring of full chunks empty, and then each open chunk, but for those
+    /// that were closed and pushed meanwhile; the next short fill has those too.
+    private func noteDrain(isShort: Bool) {
+        guard let ticket = drainingFor else { return }
+        if isShort { shortFills += 1 }
+        guard shortFills >= 2 || isShort && queue.pendingCount == 0 else { return }
+        drainedFlushes.append((ticket, lastNumber))
+        lastDrained = ticket
+        drainingFor = nil
     }
 
     private func isDue(_ pending: Int, nowNs: UInt64) -> Bool {

@@ -58,7 +58,7 @@ final class ExporterHarness {
     deinit {
         close(eventFileDescriptor)
         close(otherEnd)
-        for unsafe body in unsafe bodies { unsafe body.deallocate() }
+        for index in unsafe bodies.indices { unsafe bodies[index].deallocate() }
     }
 
     func submit(slot: Int, number: UInt64 = 1, body: [UInt8], deadlineMs: Int = 30_000) {

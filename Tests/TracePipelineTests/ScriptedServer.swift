@@ -3,6 +3,7 @@
 
 import Foundation
 import Glibc
+import TraceCore
 
 /// What the server does with one request.
 enum ScriptedReply {
@@ -200,7 +201,7 @@ final class ScriptedServer: @unchecked Sendable {
             }
             var request = ReceivedRequest(
                 line: line, headers: headers, body: [], connection: index,
-                monotonicNs: clock_gettime_nsec(CLOCK_MONOTONIC))
+                monotonicNs: TraceClock.monotonicNs)
             let length = Int(request.values("content-length").first ?? "0") ?? 0
             let reply = nextReply()
             if case .neverRead = reply {
@@ -303,10 +304,4 @@ final class ScriptedServer: @unchecked Sendable {
         }
         return true
     }
-}
-
-func clock_gettime_nsec(_ clock: clockid_t) -> UInt64 {
-    var time = timespec()
-    unsafe clock_gettime(clock, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
 }
