@@ -103,5 +103,12 @@ let package = Package(
         .testTarget(
             name: "TraceResultsTests", dependencies: ["TraceResults", "CZlib"],
             swiftSettings: strict),
+        .testTarget(
+            name: "TraceSinkTests",
+            dependencies: [
+                "TraceSink", "TraceResults", "CZlib", "TestSupport", "OTLPDefinition",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            swiftSettings: strict),
     ]
 )
