@@ -72,7 +72,7 @@ public struct ArrivalSchedule: Sendable {
                     current.durationNs.isFinite
                     ? current.timeNs(of: target) : target / current.startRate
                 target += isPoisson ? -log(random.uniform()) : 1
-                return UInt64(current.startNs + timeNs)
+                return UInt64((current.startNs + timeNs).rounded())
             }
             target -= current.arrivals
             stage += 1

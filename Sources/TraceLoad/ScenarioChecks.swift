@@ -203,12 +203,13 @@ struct ScenarioChecks {
                         .badCombination, at: call.to.position,
                         "a database call is its client span; remove `client_span: false`")
                 }
-                let most = call.mostRepeats
+                var most = call.mostRepeats
                 if !(0...Double(Self.spansPerTraceMax)).contains(most) {
                     reader.report(
                         .badValue, at: call.to.position,
                         "`repeat` can reach \(most); keep it within 0 and "
                             + "\(Self.spansPerTraceMax), with `clamp` if need be")
+                    most = 0
                 }
                 return [
                     CallWalk.Edge(

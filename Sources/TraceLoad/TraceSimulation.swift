@@ -475,7 +475,7 @@ struct TraceSimulation: Sendable {
         case .fixed, .inherit: return generator.value
         case .table:
             let bits = random.next()
-            let picked = Int((bits >> 32) * UInt64(generator.values.count) >> 32)
+            let picked = Int(((bits >> 32) * UInt64(generator.values.count)) >> 32)
             let cell = model.aliases[Int(generator.firstAlias) + picked]
             let index = UInt32(truncatingIfNeeded: bits) < cell.threshold ? picked : Int(cell.alias)
             return model.values[Int(generator.values.first) + index]
