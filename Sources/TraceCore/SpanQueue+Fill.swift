@@ -273,7 +273,8 @@ extension SpanQueue {
         let shared = unsafe core.pointee.shared
         unsafe shared.pointee.drained.add(spans, ordering: .releasing)
         if skippedSpans > 0 {
-            unsafe shared.pointee.skippedIdentitySum.add(skippedIdentitySum, ordering: .relaxed)
+            unsafe shared.pointee.skippedIdentitySum.wrappingAdd(
+                skippedIdentitySum, ordering: .relaxed)
             unsafe shared.pointee.skipped.add(skippedSpans, ordering: .releasing)
             spans += skippedSpans
             (skippedSpans, skippedIdentitySum) = (0, 0)
