@@ -149,7 +149,6 @@ extension LatencyHistogram {
         }
         var index = 0
         var total: UInt64 = 0
-        var highest: Int?
         while reader.offset < end {
             let start = reader.offset
             let number = try reader.nextZigZag(end: end)
@@ -157,16 +156,14 @@ extension LatencyHistogram {
             guard step < HistogramLayout.counterCount else { throw .badCounts(at: start) }
             if number > 0 {
                 total += UInt64(number)
-                guard index < HistogramLayout.counterCount, total <= Self.totalCountMax,
-                    number <= Self.totalCountMax
-                else { throw .badCounts(at: start) }
+                guard index < HistogramLayout.counterCount, total <= Self.totalCountMax else {
+                    throw .badCounts(at: start)
+                }
                 record(HistogramLayout.lowestValue(at: index), count: UInt64(number))
-                highest = index
             }
             index += Int(step) + 1
             guard index <= HistogramLayout.counterCount else { throw .badCounts(at: start) }
         }
-        if let highest { extendMax(to: HistogramLayout.highestValue(at: highest)) }
     }
 }
 

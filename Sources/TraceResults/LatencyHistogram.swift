@@ -101,11 +101,6 @@ public struct LatencyHistogram: Sendable, Hashable {
         }
     }
 
-    /// Raises the largest value seen without a sample: for the top bucket of a decoded histogram.
-    mutating func extendMax(to valueNs: UInt64) {
-        storage.record(valueNs, count: 0)
-    }
-
     public static func == (left: LatencyHistogram, right: LatencyHistogram) -> Bool {
         left.storage == right.storage
     }

@@ -294,6 +294,19 @@ struct ConservationLawsTests {
         #expect(ledger.violations(at: .atRest) == [])
     }
 
+    @Test("every fate counts as accounted for, and those that lose spans as dropped")
+    func fates() {
+        var delivery = DeliveryCounts()
+        for (index, fate) in DeliveryCounts.fates.enumerated() {
+            delivery[keyPath: fate.path] = FateCount(count: 1 << index, identitySum: 1 << index)
+        }
+        #expect(delivery.accountedFor == (1 << 10) - 1)
+        #expect(delivery.identitySum == (1 << 10) - 1)
+        let lost = DeliveryCounts.fates.filter { $0.name.hasPrefix("dropped") }
+        #expect(lost.count == 5)
+        #expect(delivery.dropped == lost.reduce(0) { $0 + delivery[keyPath: $1.path].count })
+    }
+
     @Test("differences beyond 63 bits saturate")
     func saturation() {
         var tracer = TracerCounts()

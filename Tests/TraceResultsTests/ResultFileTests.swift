@@ -248,6 +248,12 @@ struct AtomicFileTests {
             let folder = try Folder()
             let path = folder.path + "/result.json"
             try AtomicFile.write(Array("old".utf8), to: path)
+            // Whatever started the tests may ignore the signal, and this thread may block it.
+            _ = signal(SIGXFSZ, SIG_DFL)
+            var strikes = sigset_t()
+            unsafe sigemptyset(&strikes)
+            unsafe sigaddset(&strikes, SIGXFSZ)
+            unsafe pthread_sigmask(SIG_UNBLOCK, &strikes, nil)
             var limit = rlimit(rlim_cur: 10_000, rlim_max: 10_000)
             try #require(unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit) == 0)
             var found: FileWriteError?
