@@ -32,6 +32,7 @@ final class ExportLoop {
     /// The flush for which the queue is being drained; nil when none is.
     private var drainingFor: UInt64?
     private var lastDrained: UInt64 = 0
+    private var lastRequested: UInt64 = 0
     private var shortFills = 0
     /// Flushes whose spans are all in batches: done once every batch up to `number` is settled.
     private var drainedFlushes: [(ticket: UInt64, number: UInt64)] = []
@@ -75,8 +76,9 @@ final class ExportLoop {
             state.turns += 1
             return (state.flushRequested, state.shutdownDeadlineNs)
         }
-        if drainingFor == nil, flushRequested > lastDrained {
-            drainingFor = flushRequested
+        lastRequested = flushRequested
+        if drainingFor == nil, lastRequested > lastDrained {
+            drainingFor = lastRequested
             shortFills = 0
         }
         if let deadlineNs, deadlineNs != shutdownDeadlineNs {
@@ -222,6 +224,8 @@ final class ExportLoop {
     // MARK: Sleeping
 
     private func sleep() {
+        // Asked for while another flush was draining: its wake-up has been used up.
+        if drainingFor == nil, lastRequested > lastDrained { return }
         var untilNs = shutdownDeadlineNs
         if slots.contains(where: { !$0.isBusy }) {
             let pending = queue.pendingCount

@@ -154,6 +154,7 @@ import TraceCore
         let pipeline = try PipelineHarness.pipeline(exporter: .custom(gate))
         PipelineHarness.end(1, of: pipeline)
         #expect(pipeline.forceFlush(timeoutMs: 20) == .timedOut)
+        gate.waitForExports(1)
         #expect(pipeline.ledger.inFlight.spans == 1)
         gate.open()
         #expect(pipeline.forceFlush() == .completed)
