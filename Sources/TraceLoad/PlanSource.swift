@@ -19,7 +19,7 @@ final class PlanSource: Sendable {
     private let pool: [PlanBatch]
     /// Simulated time that one round of the pool takes.
     private let roundNs: UInt64
-    /// Most spans of a trace seen so far, for buffers.
+    /// True when the schedule never ends by itself.
     let isSaturating: Bool
 
     /// `poolWindows` 0 streams. A schedule that ends is always streamed.
@@ -63,12 +63,13 @@ final class PlanSource: Sendable {
                 return true
             }
         }
-        let number = state.withLock { state in
+        let arrivals = UInt64(Self.windowArrivals)
+        let claimed: UInt64? = state.withLock { state in
+            guard state.claimedWindows * arrivals < arrivalsMax else { return nil }
             defer { state.claimedWindows += 1 }
             return state.claimedWindows
         }
-        let arrivals = UInt64(Self.windowArrivals)
-        guard number * arrivals < arrivalsMax else { return false }
+        guard let number = claimed else { return false }
         let count = UInt64(pool.count)
         let round = number / count
         window.batch = pool[Int(number % count)]
