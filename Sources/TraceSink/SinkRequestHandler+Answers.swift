@@ -15,7 +15,6 @@ extension SinkRequestHandler {
     /// Answers an export with an empty `ExportTraceServiceResponse`.
     func answerExported() {
         write(.ok, Self.exportedHeaders, body: nil)
-        finishAnswer()
     }
 
     /// Answers with a body.
@@ -26,7 +25,6 @@ extension SinkRequestHandler {
         var all = HTTPHeaders([("content-type", type), ("content-length", String(body.count))])
         all.add(contentsOf: headers)
         write(status, all, body: body.isEmpty ? nil : ByteBuffer(bytes: body))
-        finishAnswer()
     }
 
     /// Refuses a request that was read to its end, and counts that.
@@ -48,8 +46,6 @@ extension SinkRequestHandler {
                 ("content-type", Self.protobuf), ("content-length", String(body.count)),
             ]),
             body: ByteBuffer(bytes: body))
-        linger()
-        context?.close(mode: .output, promise: nil)
     }
 
     /// Tells a client that waits for it to send its body.
@@ -106,7 +102,7 @@ extension SinkRequestHandler {
         if let body {
             context?.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
         }
-        context?.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        writeEnd()
     }
 
     /// Writes the head of an answer, which says whether the connection stays open.
@@ -117,10 +113,21 @@ extension SinkRequestHandler {
         context?.write(wrapOutboundOut(.head(head)), promise: nil)
     }
 
-    /// To be called when an answer is written to its end.
-    func finishAnswer() {
-        guard phase == .answer else { return }
-        if keepAlive { becomeIdle() } else { closeWhenWritten() }
+    /// Ends an answer, and with it the request or the connection.
+    func writeEnd() {
+        guard let context, phase != .closed else { return }
+        // The end lets the next request in, if it was sent ahead, before this returns; many small
+        // ones would take up the stack.
+        guard endsNested < 16 else {
+            context.eventLoop.assumeIsolated().execute { self.writeEnd() }
+            return
+        }
+        endsNested += 1
+        defer { endsNested -= 1 }
+        let closes = !keepAlive
+        if closes { linger() } else { becomeIdle() }
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        if closes { context.close(mode: .output, promise: nil) }
     }
 
     // MARK: Closing
@@ -128,11 +135,6 @@ extension SinkRequestHandler {
     /// Closes at once, in good order.
     func close() {
         context?.close(promise: nil)
-    }
-
-    private func closeWhenWritten() {
-        linger()
-        context?.close(mode: .output, promise: nil)
     }
 
     /// Breaks the connection with a TCP reset: SO_LINGER of zero, then close.

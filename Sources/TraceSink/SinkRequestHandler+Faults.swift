@@ -87,8 +87,7 @@ extension SinkRequestHandler {
     private func trickle(_ rest: ArraySlice<UInt8>, intervalNs: Int64) {
         later(intervalNs) { handler in
             guard let byte = rest.first, let context = handler.context else {
-                handler.context?.writeAndFlush(handler.wrapOutboundOut(.end(nil)), promise: nil)
-                handler.finishAnswer()
+                handler.writeEnd()
                 return
             }
             let buffer = ByteBuffer(bytes: [byte])
@@ -128,8 +127,7 @@ extension SinkRequestHandler {
         guard let context else { return }
         let size = min(left, 1 << 16)
         guard size > 0 else {
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-            finishAnswer()
+            writeEnd()
             return
         }
         let piece = ByteBuffer(repeating: 0, count: size)

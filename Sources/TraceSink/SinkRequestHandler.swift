@@ -34,6 +34,8 @@ final class SinkRequestHandler: ChannelInboundHandler {
     var phase = Phase.idle
     var context: ChannelHandlerContext?
     var keepAlive = true
+    /// Answers whose ends are being written inside each other.
+    var endsNested = 0
     private var deadlineNs = UInt64.max
     private var bytesWaiting = false
 

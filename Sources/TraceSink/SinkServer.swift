@@ -1,5 +1,6 @@
 // The sink as a whole: binds, accepts, answers for its ledger, stops.
 
+import Dispatch
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -20,6 +21,8 @@ public final class SinkServer: Sendable {
     private let state: SinkState
     private let loops: [SinkLoop]
     private let isStopped = Mutex(false)
+    // Signalled once when all is over; each waiter passes the signal on.
+    private let stopped = DispatchSemaphore(value: 0)
 
     /// The address it listens on.
     public let host: String
@@ -125,20 +128,25 @@ public final class SinkServer: Sendable {
     }
 
     /// Stops listening, closes every connection, and ends the event loops. Blocks until that is
-    /// done; a second call does nothing.
+    /// done; a second call only waits for that too.
     public func shutdown() {
-        let isFirst = isStopped.withLock { stopped in
-            defer { stopped = true }
-            return !stopped
+        let isFirst = isStopped.withLock { isStopped in
+            defer { isStopped = true }
+            return !isStopped
         }
-        guard isFirst else { return }
+        guard isFirst else {
+            waitUntilStopped()
+            return
+        }
         try? channel.close().wait()
         for loop in loops { loop.closeAll() }
         try? group.syncShutdownGracefully()
+        stopped.signal()
     }
 
-    /// Blocks until the sink stops listening.
+    /// Blocks until ``shutdown()`` is done, which another thread has to call.
     public func waitUntilStopped() {
-        try? channel.closeFuture.wait()
+        stopped.wait()
+        stopped.signal()
     }
 }

@@ -67,7 +67,7 @@ func bigEndianBytes(_ value: UInt64) -> [UInt8] {
 }
 
 /// A span for tests; `message` writes it as OTLP.
-struct SampleSpan {
+struct WrittenSpan {
     var traceHigh: UInt64 = 0x1111
     var traceLow: UInt64 = 0x2222
     var spanID: UInt64 = 0x3333

@@ -55,8 +55,8 @@ struct ScanTests {
         #expect(try verify(request).summary == expected)
     }
 
-    private func randomSpan(_ numbers: inout SeededNumbers) -> SampleSpan {
-        var span = SampleSpan()
+    private func randomSpan(_ numbers: inout SeededNumbers) -> WrittenSpan {
+        var span = WrittenSpan()
         span.traceHigh = numbers.next()
         span.traceLow = numbers.next()
         span.spanID = numbers.next()
@@ -102,7 +102,7 @@ struct ScanTests {
             #expect(scanned == verified)
             if let scanned { #expect(scanned.spans < OTLPFixture.spans) }
         }
-        let one = exportRequest([SampleSpan().message])
+        let one = exportRequest([WrittenSpan().message])
         for count in 1..<one.count {
             #expect(throws: WireError.truncated) { try scan(Array(one[..<count])) }
             #expect(throws: WireError.truncated) { try verify(Array(one[..<count])) }
@@ -127,7 +127,7 @@ struct ScanTests {
 
     @Test("Identifiers in an unusual place or order are found")
     func unusualIdentifiers() throws {
-        let usual = try scan(exportRequest([SampleSpan().message]))
+        let usual = try scan(exportRequest([WrittenSpan().message]))
         let unusual = ProtobufWriter { span in
             span.text(5, "name first")
             span.bytes(2, bigEndianBytes(9))
@@ -162,10 +162,10 @@ struct ScanTests {
         #expect(throws: WireError.tooDeep) { try scan(nested(100)) }
         #expect(throws: WireError.tooDeep) { try scan(nested(1_000_000)) }
         #expect(throws: WireError.tooDeep) { try verify(nested(1_000_000)) }
-        let request = exportRequest([SampleSpan().message + nested(97)])
+        let request = exportRequest([WrittenSpan().message + nested(97)])
         #expect(try scan(request).spans == 1)
         #expect(throws: WireError.tooDeep) { try verify(request) }
-        #expect(try verify(exportRequest([SampleSpan().message + nested(96)])).summary.spans == 1)
+        #expect(try verify(exportRequest([WrittenSpan().message + nested(96)])).summary.spans == 1)
     }
 
     @Test("Values in values may be nested, but not deeper than the limit")
@@ -187,7 +187,7 @@ struct ScanTests {
                 $0.text(1, "deep")
                 $0.bytes(2, value)
             }.bytes
-            let span = SampleSpan().message + ProtobufWriter { $0.bytes(9, attribute) }.bytes
+            let span = WrittenSpan().message + ProtobufWriter { $0.bytes(9, attribute) }.bytes
             return exportRequest([span])
         }
         // Span 4, attribute 5, value 6; each array adds two levels, each list three.
@@ -253,7 +253,7 @@ struct ScanTests {
             $0.fixed64(1, 5)
         }.bytes
         #expect(try scan(request) == BatchSummary())
-        let span = SampleSpan().message + ProtobufWriter { $0.varint(9, 1) }.bytes
+        let span = WrittenSpan().message + ProtobufWriter { $0.varint(9, 1) }.bytes
         #expect(try verify(exportRequest([span])).summary.spans == 1)
     }
 
@@ -274,7 +274,7 @@ struct ScanTests {
             { span in span.message(9) { key in key.message(2) { $0.bytes(1, bytes) } } },
         ]
         for place in places {
-            let request = exportRequest([SampleSpan().message + ProtobufWriter(place).bytes])
+            let request = exportRequest([WrittenSpan().message + ProtobufWriter(place).bytes])
             #expect(throws: WireError.invalidUTF8) { try verify(request) }
         }
     }
@@ -283,7 +283,7 @@ struct ScanTests {
     func validText() throws {
         for count in 0..<30 {
             for tail in ["", "é", "世", "🌍"] {
-                var span = SampleSpan()
+                var span = WrittenSpan()
                 span.name = String(repeating: "x", count: count) + tail
                 #expect(try verify(exportRequest([span.message])).summary.spans == 1)
             }

@@ -1,0 +1,305 @@
+import Testing
+import TraceResults
+
+@testable import TraceSink
+
+@Suite("Faults as text, and when they strike")
+struct FaultScheduleTests {
+    @Test(
+        "Every kind is read",
+        arguments: [
+            ("status=503", .init(.status(.init(code: 503)))),
+            (
+                "status=503,count=3,retry-after=1",
+                .init(.status(.init(code: 503, retryAfter: [.text("1")])), count: 3)
+            ),
+            (
+                "status=429,retry-after=date+5s,retry-after=date-1m",
+                .init(
+                    .status(
+                        .init(
+                            code: 429,
+                            retryAfter: [
+                                .dateFromNow(seconds: 5), .dateFromNow(seconds: -60),
+                            ])))
+            ),
+            (
+                "status=503, retry-after=\"Wed, 21 Oct 2015 07:28:00 GMT\", after=2",
+                .init(
+                    .status(
+                        .init(code: 503, retryAfter: [.text("Wed, 21 Oct 2015 07:28:00 GMT")])),
+                    after: 2)
+            ),
+            (
+                "status=307,location=http://127.0.0.1:9/",
+                .init(.status(.init(code: 307, location: "http://127.0.0.1:9/")))
+            ),
+            (
+                "partial=5,message=\"too old; sorry\"",
+                .init(.partialSuccess(rejected: 5, message: "too old; sorry"))
+            ),
+            ("reset=before", .init(.reset(.before))),
+            ("reset=body,count=2", .init(.reset(.body), count: 2)),
+            ("reset=after,every=3", .init(.reset(.after), every: 3)),
+            ("hang,count=1", .init(.hang(.answer), count: 1)),
+            ("hang=reading", .init(.hang(.reading))),
+            ("latency=200ms", .init(.latency(nanoseconds: 200_000_000))),
+            (
+                "latency=1s,for=1m",
+                .init(.latency(nanoseconds: 1_000_000_000), durationNanoseconds: 60_000_000_000)
+            ),
+            ("trickle=500us", .init(.trickle(intervalNanoseconds: 500_000))),
+            ("reply=html", .init(.reply(.html))),
+            ("reply=bomb,bytes=1MiB", .init(.reply(.bomb(bytes: 1 << 20)))),
+            ("reply=flood", .init(.reply(.flood(bytes: 64 << 20)))),
+            ("reply=headers,lines=10", .init(.reply(.headers(count: 10)))),
+        ] as [(String, SinkFaultRule)])
+    func parsing(text: String, expected: SinkFaultRule) throws {
+        #expect(try SinkFaultRule(parsing: text) == expected)
+        let schedule = try SinkFaultSchedule(parsing: "\(text); hang ;")
+        #expect(schedule.rules == [expected, SinkFaultRule(.hang(.answer))])
+    }
+
+    @Test(
+        "What is wrong is refused, with the reason",
+        arguments: [
+            "", "status", "status=99", "status=600", "status=abc", "explode", "reset", "reset=x",
+            "hang=x", "latency", "latency=5", "latency=-5s", "latency=99999999999999999m",
+            "partial=-1", "reply=x", "status=503,retry-after=\"1", "status=503,speed=9",
+            "status=503,count=1,count=2", "status=503,every=0", "latency=1s,retry-after=1",
+            "status=503,retry-after=\"a\rb\"", "status=302,location=\"a\nb\"", "reply=bomb,bytes=1XB",
+        ])
+    func refusing(text: String) {
+        let error = #expect(throws: SinkFaultSyntaxError.self) { try SinkFaultRule(parsing: text) }
+        #expect(error?.description.isEmpty == false)
+    }
+
+    private func strikes(_ text: String, requests: Int) throws -> [Int] {
+        var schedule = try SinkFaultSchedule(parsing: text)
+        return (0..<requests).filter { _ in schedule.next(nowNs: 0) != nil }
+    }
+
+    @Test("A rule strikes after so many requests, one in so many, so many times")
+    func selection() throws {
+        #expect(try strikes("hang", requests: 4) == [0, 1, 2, 3])
+        #expect(try strikes("hang,count=2", requests: 6) == [0, 1])
+        #expect(try strikes("hang,after=2,count=2", requests: 6) == [2, 3])
+        #expect(try strikes("hang,every=3", requests: 8) == [0, 3, 6])
+        #expect(try strikes("hang,after=1,every=2,count=2", requests: 9) == [1, 3])
+        #expect(try strikes("hang,count=0", requests: 3) == [])
+        #expect(try strikes("", requests: 3) == [])
+    }
+
+    @Test("The first rule that applies decides")
+    func precedence() throws {
+        var schedule = try SinkFaultSchedule(
+            parsing: "status=503,count=1;reset=after,after=1,count=1;latency=1ms,every=2")
+        let faults = (0..<5).map { _ in schedule.next(nowNs: 0) }
+        #expect(
+            faults == [
+                .status(.init(code: 503)), .reset(.after), .latency(nanoseconds: 1_000_000), nil,
+                .latency(nanoseconds: 1_000_000),
+            ])
+    }
+
+    @Test("A rule with a duration strikes so long from its first time on")
+    func duration() throws {
+        var schedule = try SinkFaultSchedule(parsing: "hang,after=1,for=10ms")
+        let times: [UInt64] = [0, 50, 51, 59, 60, 61].map { $0 * 1_000_000 }
+        let struck = times.map { time in schedule.next(nowNs: time) != nil }
+        #expect(struck == [false, true, true, true, false, false])
+    }
+
+    @Test("HTTP dates are written as RFC 9110 asks")
+    func dates() {
+        #expect(HTTPDate.text(unixSeconds: 784_111_777) == "Sun, 06 Nov 1994 08:49:37 GMT")
+        #expect(HTTPDate.text(unixSeconds: 0) == "Thu, 01 Jan 1970 00:00:00 GMT")
+        #expect(HTTPDate.text(unixSeconds: 1_709_164_800) == "Thu, 29 Feb 2024 00:00:00 GMT")
+    }
+}
+
+@Suite("Faults on the wire")
+struct FaultTests {
+    private func withFault(_ text: String, _ body: (SinkServer) throws -> Void) throws {
+        let faults = try SinkFaultSchedule(parsing: text)
+        try withSink({ $0.faults = faults }, body)
+    }
+
+    @Test("An error status counts no spans, and the resent batch is a first delivery")
+    func status() throws {
+        try withFault("status=503,count=2,retry-after=1,retry-after=2;status=400,after=3,count=1") {
+            let client = try RawClient($0)
+            for expected in [503, 503, 200, 400, 200] {
+                client.export(spans(4), batch: 1)
+                let answer = try client.answer()
+                #expect(answer.status == expected)
+                let retries = answer.headers.filter { $0.name == "retry-after" }.map(\.value)
+                #expect(retries == (expected == 503 ? ["1", "2"] : []))
+            }
+            let books = $0.ledger()
+            #expect(books.requests == 5)
+            #expect(books.faultsInjected == 3)
+            #expect(books.badRequests == 0)
+            #expect(books.spansTotal == 8)
+            #expect(books.spansDistinct == 4)
+            #expect(books.spansDuplicate == 4)
+        }
+    }
+
+    @Test("A redirect names its location and counts nothing; another success counts")
+    func otherStatus() throws {
+        try withFault("status=307,location=http://127.0.0.1:9/x,count=1;status=202") {
+            let client = try RawClient($0)
+            client.export(spans(4))
+            let answer = try client.answer()
+            #expect(answer.status == 307)
+            #expect(answer.header("location") == "http://127.0.0.1:9/x")
+            #expect($0.ledger().spansTotal == 0)
+            client.export(spans(4))
+            #expect(try client.answer().status == 202)
+            #expect($0.ledger().spansTotal == 4)
+        }
+    }
+
+    @Test("A Retry-After date is a date")
+    func retryDate() throws {
+        try withFault("status=429,retry-after=date+100s") {
+            let client = try RawClient($0)
+            client.export(spans(1))
+            let value = try #require(try client.answer().header("retry-after"))
+            #expect(value.hasSuffix(" GMT") && value.count == 29)
+        }
+    }
+
+    @Test("A partial success counts the spans, and says how many it rejects")
+    func partialSuccess() throws {
+        try withFault("partial=3,message=no") {
+            let client = try RawClient($0)
+            client.export(spans(10), batch: 1)
+            let answer = try client.answer()
+            #expect(answer.status == 200)
+            #expect(answer.body == [0x0A, 0x06, 0x08, 0x03, 0x12, 0x02, 0x6E, 0x6F])
+            #expect($0.ledger().spansDistinct == 10)
+            #expect($0.ledger().spansRejected == 3)
+            client.export(spans(2), batch: 2)
+            _ = try client.answer()
+            #expect($0.ledger().spansRejected == 5)
+        }
+    }
+
+    @Test(
+        "A reset breaks the connection; only one after the body counts the spans",
+        arguments: [("before", 0), ("body", 0), ("after", 4)])
+    func reset(point: String, counted: Int) throws {
+        try withFault("reset=\(point),count=1") {
+            let client = try RawClient($0)
+            client.export(spans(4), batch: 1)
+            #expect(client.ending() == .reset)
+            #expect($0.ledger().spansTotal == counted)
+            let next = try RawClient($0)
+            next.export(spans(4), batch: 1)
+            #expect(try next.answer().status == 200)
+            #expect($0.ledger().spansDistinct == 4)
+            #expect($0.ledger().spansDuplicate == counted)
+        }
+    }
+
+    @Test("A reset in the middle of a body strikes while it is still being sent")
+    func resetInBody() throws {
+        try withFault("reset=body") {
+            let client = try RawClient($0)
+            client.sendHead(["content-type: application/x-protobuf", "content-length: 1000000"])
+            client.send([UInt8](repeating: 0, count: 1000))
+            #expect(client.ending() == .reset)
+        }
+    }
+
+    @Test("A hanging request is never answered; its spans count, and others go on")
+    func hang() throws {
+        try withFault("hang,count=1") {
+            let hung = try RawClient($0)
+            hung.export(spans(4), batch: 1)
+            let client = try RawClient($0)
+            // The first to be seen hangs, whichever it is: ask until the spans are in.
+            while $0.ledger().spansTotal == 0 {}
+            client.export(spans(4), batch: 1)
+            #expect(try client.answer().status == 200)
+            #expect($0.ledger().spansDuplicate == 4)
+            $0.shutdown()
+            #expect(hung.ending() != .timeout)
+        }
+    }
+
+    @Test("A sink that stops reading takes no more than its buffers hold")
+    func hangReading() throws {
+        try withFault("hang=reading,count=1") {
+            let hung = try RawClient($0)
+            hung.sendHead(["content-type: application/x-protobuf", "content-length: 8"])
+            while $0.ledger().faultsInjected == 0 {}
+            hung.send([UInt8](repeating: 0, count: 8))
+            let client = try RawClient($0)
+            client.export(spans(4))
+            #expect(try client.answer().status == 200)
+            #expect($0.ledger().spansTotal == 4)
+            $0.shutdown()
+            #expect(hung.ending() != .timeout)
+        }
+    }
+
+    @Test("A late answer comes, and the spans counted before it")
+    func latency() throws {
+        try withFault("latency=30ms") {
+            let client = try RawClient($0)
+            for batch in 0..<3 as Range<UInt64> {
+                client.export(spans(4), batch: batch)
+                #expect(try client.answer().status == 200)
+            }
+            #expect($0.ledger().spansDistinct == 12)
+        }
+    }
+
+    @Test("An answer in single bytes is whole in the end")
+    func trickle() throws {
+        try withFault("trickle=10us,count=1") {
+            let client = try RawClient($0)
+            client.export(spans(4))
+            let answer = try client.answer()
+            #expect(answer.status == 200)
+            #expect(answer.body == [0x7A, 120] + [UInt8](repeating: 0, count: 120))
+            client.export(spans(4))
+            #expect(try client.answer().body.isEmpty)
+        }
+    }
+
+    @Test("Strange replies are what they promise to be")
+    func replies() throws {
+        try withFault(
+            """
+            reply=html,count=1; reply=truncated,count=1; reply=flood,bytes=3MiB,count=1;
+            reply=bomb,bytes=4MiB,count=1; reply=headers,lines=1000,count=1
+            """.filter { $0 != "\n" }
+        ) {
+            let client = try RawClient($0)
+            func next() throws -> RawClient.Answer {
+                client.export(spans(1))
+                return try client.answer()
+            }
+            #expect(try next().header("content-type") == "text/html")
+            #expect(try next().body == [0x7A, 120])
+            let flood = try next()
+            #expect(flood.header("transfer-encoding") == "chunked")
+            #expect(flood.body.count == (3 << 20) + 5)
+            let bomb = try next()
+            #expect(bomb.header("content-encoding") == "gzip")
+            #expect(bomb.body.count < 10_000)
+            let output = BodyBuffer(budget: BodyBudget(heldMax: 1 << 30))
+            try unsafe bomb.body.withUnsafeBytes {
+                unsafe try GzipInflater().inflate($0, into: output, sizeMax: 1 << 30)
+            }
+            #expect(output.count == (4 << 20) + 5)
+            #expect(try next().headers.count >= 1_000)
+            #expect(try next().status == 200)
+            #expect($0.ledger().spansTotal == 6)
+        }
+    }
+}
