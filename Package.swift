@@ -110,5 +110,8 @@ let package = Package(
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: strict),
+        .testTarget(
+            name: "TraceLoadTests", dependencies: ["TraceLoad", "TraceCore", "TraceResults"],
+            swiftSettings: strict),
     ]
 )
