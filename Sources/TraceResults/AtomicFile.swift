@@ -82,6 +82,16 @@ public enum AtomicFile {
         try synchronise(folder: folder, of: path)
     }
 
+    /// Finds out beforehand whether ``write(_:to:)`` would be let: a run of an hour should not end
+    /// with a folder that may not be written to. Leaves nothing behind.
+    public static func probe(_ path: String) throws(FileWriteError) {
+        try examine(path)
+        let (folder, name) = split(path)
+        let (descriptor, temporary) = try create(in: folder, for: name, path: path)
+        close(descriptor)
+        unsafe unlink(temporary)
+    }
+
     /// Refuses what a rename would replace without asking: a link, a device, a folder.
     private static func examine(_ path: String) throws(FileWriteError) {
         guard !path.isEmpty, !path.utf8.contains(0) else {

@@ -8,7 +8,7 @@ import Histogram
 ///
 /// Every percentile is the upper edge of the bucket it falls into, as in the libraries of other
 /// languages, so that a histogram read back from a file answers exactly as the living one did.
-public struct LatencyHistogram: Sendable, Hashable {
+public struct LatencyHistogram: Sendable, Equatable {
     /// The longest time told apart from longer ones: one hour.
     public static let highestTrackableNs: UInt64 = 3_600_000_000_000
 
@@ -103,12 +103,6 @@ public struct LatencyHistogram: Sendable, Hashable {
 
     public static func == (left: LatencyHistogram, right: LatencyHistogram) -> Bool {
         left.storage == right.storage
-    }
-
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(count)
-        hasher.combine(maxNs)
-        hasher.combine(minNs)
     }
 }
 

@@ -53,12 +53,16 @@ public struct ResultTable: Sendable {
     private func load(_ run: RunRecord) -> [String] {
         let load = run.load
         var lines = [heading("load", ["offered", "achieved"], width: 14)]
-        func rate(_ value: Double?) -> String {
-            value.map { NumberText.fixed($0, decimals: abs($0) < 99.95 ? 1 : 0) } ?? "max"
+        func rate(_ value: Double) -> String {
+            NumberText.fixed(value, decimals: abs(value) < 99.95 ? 1 : 0)
         }
+        // Without any intended rate the run went as fast as it could.
+        let unknown = load.intendedTracesPerS == nil && load.intendedSpansPerS == nil ? "max" : "–"
+        func offered(_ value: Double?) -> String { value.map(rate) ?? unknown }
         lines.append(
-            row("traces/s", [rate(load.intendedTracesPerS), rate(load.achievedTracesPerS)]))
-        lines.append(row("spans/s", [rate(load.intendedSpansPerS), rate(load.achievedSpansPerS)]))
+            row("traces/s", [offered(load.intendedTracesPerS), rate(load.achievedTracesPerS)]))
+        lines.append(
+            row("spans/s", [offered(load.intendedSpansPerS), rate(load.achievedSpansPerS)]))
         if let delivered = run.value(.deliveredSpansPerS) {
             lines.append(row("spans/s acknowledged", ["", rate(delivered)]))
         }

@@ -184,6 +184,21 @@ struct AtomicFileTests {
         #expect(try folder.names() == ["empty.json", "result.json"])
     }
 
+    @Test("probing says beforehand what writing would, and leaves nothing behind")
+    func probing() throws {
+        let folder = try Folder()
+        let path = folder.path + "/result.json"
+        try AtomicFile.probe(path)
+        #expect(try folder.names() == [])
+        try AtomicFile.write(Array("old".utf8), to: path)
+        try AtomicFile.probe(path)
+        #expect(try Self.contents(path) == "old")
+        #expect(try folder.names() == ["result.json"])
+        for bad in [folder.path, folder.path + "/none/result.json", "/dev/null"] {
+            #expect(throws: FileWriteError.self) { try AtomicFile.probe(bad) }
+        }
+    }
+
     @Test("a symbolic link is refused, its target untouched")
     func symbolicLink() throws {
         let folder = try Folder()

@@ -102,6 +102,14 @@ struct ResultTableTests {
                 """)
     }
 
+    @Test("an unknown rate is not taken for the greatest possible")
+    func unknownRate() {
+        var result = SampleResult.make()
+        result.runs[0].load.intendedSpansPerS = nil
+        let text = ResultTable().text(of: result.runs[0], in: result, path: nil)
+        #expect(text.contains("\n  spans/s                                –       199,996\n"))
+    }
+
     @Test("names cannot reach the terminal's controls")
     func hostileNames() {
         var result = SampleResult.make()
