@@ -16,6 +16,8 @@ import TraceCore
 
     let shapes: [Shape]
     let events: [Event]
+    /// By message: what `recordException` would add, encoded ahead.
+    let exceptions: [Event]
     let keys: [AttributeKey]
     let messages: [String]
     let text: [UInt8]
@@ -33,6 +35,14 @@ import TraceCore
         }
         events = compiled.eventShapes.map {
             Event(name: SpanName($0.name), attributes: Self.attributes($0.attributes))
+        }
+        exceptions = compiled.messages.map {
+            Event(
+                name: SpanName("exception"),
+                attributes: SpanAttributes([
+                    .init(key: "exception.type", value: .string(CompiledScenario.exceptionType)),
+                    .init(key: "exception.message", value: .string($0)),
+                ]))
         }
         keys = compiled.keys.map { AttributeKey($0) }
         messages = compiled.messages

@@ -18,14 +18,14 @@ struct ScenarioCompiler {
     private var samplers: [CompiledSampler] = []
     private var distributions: [Distribution] = []
     private var breakers: [CompiledBreaker] = []
-    private var instanceRanges: [IndexRange] = []
-    private var sequenceCount = 0
-    private var traceScopedCount = 0
+    var instanceRanges: [IndexRange] = []
+    var sequenceCount = 0
+    var traceScopedCount = 0
 
     /// `service/operation` to the operation's number and its declaration.
     private var places: [String: (index: Int, service: Int, operation: OperationDeclaration)] = [:]
     /// Attribute keys that some operation inherits, and their slots.
-    private var inheritSlots: [String: Int] = [:]
+    var inheritSlots: [String: Int] = [:]
 
     init(_ scenario: Scenario) {
         self.scenario = scenario
@@ -272,123 +272,6 @@ struct ScenarioCompiler {
         let first = self[keyPath: table].count
         self[keyPath: table].append(contentsOf: elements)
         return IndexRange(first: first, count: elements.count)
-    }
-
-    // MARK: Generators and instances
-
-    private mutating func compile(
-        _ generator: AttributeGenerator, service: Int, key: String
-    ) -> CompiledGenerator {
-        var result = CompiledGenerator(form: .fixed, scope: generator.scope)
-        switch generator.source {
-        case .literal(let value): result.value = tables.value(value)
-        case .oneOf(let literals, let weights):
-            result.form = .table
-            let values = literals.map { tables.value($0) }
-            (result.values, result.firstAlias) = tables.appendTable(values, weights: weights)
-        case .zipf(let cardinality, let exponent, let prefix):
-            result.form = .table
-            let values = (1...cardinality).map {
-                PlanValue(kind: .attributeText, bits: tables.append("\(prefix)\($0)").bits)
-            }
-            (result.values, result.firstAlias) = tables.appendTable(
-                values, weights: ZipfWeights(cardinality: cardinality, exponent: exponent).weights)
-        case .integer(let range):
-            result.form = .integer
-            result.base = range.lowerBound
-            result.width = UInt64(range.upperBound - range.lowerBound) + 1
-        case .string(let length):
-            result.form = .string
-            result.auxiliary = sampler(length)
-        case .sequence(let start):
-            result.form = .sequence
-            result.base = start
-            result.auxiliary = sequenceCount
-            sequenceCount += 1
-        case .unique(let prefix):
-            result.form = .unique
-            result.value = PlanValue(kind: .attributeText, bits: tables.intern(prefix).bits)
-        case .inherit(let key):
-            result.form = .inherit
-            result.auxiliary = inheritSlots[key] ?? 0
-        }
-        switch generator.scope {
-        case .span: break
-        case .trace:
-            result.traceSlot = traceScopedCount
-            traceScopedCount += 1
-        case .instance where result.form != .inherit:
-            let range = instanceRanges[service]
-            let values = range.indices.map {
-                tables.value(literal(generator, instance: $0 - Int(range.first), of: service, key))
-            }
-            result.values = IndexRange(first: tables.values.count, count: values.count)
-            tables.values.append(contentsOf: values)
-        case .instance: break
-        }
-        return result
-    }
-
-    private mutating func compileInstances(of service: ServiceDeclaration, _ index: Int) {
-        instanceRanges.append(IndexRange(first: instances.count, count: service.instances))
-        for instance in 0..<service.instances {
-            var resource: [CompiledScenario.Attribute] = [
-                .init(key: "service.name", value: .string(service.name)),
-                .init(key: "service.instance.id", value: .string("\(service.name)-\(instance)")),
-            ]
-            for attribute in service.resource {
-                let value = literal(
-                    attribute.generator, instance: instance, of: index, attribute.key)
-                if let place = resource.firstIndex(where: { $0.key == attribute.key }) {
-                    resource[place].value = value
-                } else {
-                    resource.append(.init(key: attribute.key, value: value))
-                }
-            }
-            let name: String
-            if case .string(let text) = resource[0].value { name = text } else { name = service.name }
-            instances.append(.init(service: index, serviceName: name, resource: resource))
-        }
-    }
-
-    /// The value a generator gives an instance for good.
-    private func literal(
-        _ generator: AttributeGenerator, instance: Int, of service: Int, _ key: String
-    ) -> AttributeLiteral {
-        let position = key.utf8.reduce(UInt64(service) << 32 | UInt64(instance)) {
-            splitMix($0 ^ UInt64($1))
-        }
-        var random = RandomStream(seed: scenario.seed, position: position)
-        switch generator.source {
-        case .literal(let value): return value
-        case .oneOf(let values, let weights):
-            var rest = random.uniform() * weights.reduce(0, +)
-            for (value, weight) in zip(values, weights) {
-                if rest < weight { return value }
-                rest -= weight
-            }
-            return values[values.count - 1]
-        case .zipf(let cardinality, let exponent, let prefix):
-            let weights = ZipfWeights(cardinality: cardinality, exponent: exponent).weights
-            var rest = random.uniform() * weights.reduce(0, +)
-            let rank = weights.firstIndex {
-                rest -= $0
-                return rest < 0
-            }
-            return .string("\(prefix)\((rank ?? cardinality - 1) + 1)")
-        case .integer(let range):
-            let width = UInt64(range.upperBound - range.lowerBound) + 1
-            return .integer(range.lowerBound + Int(random.below(width)))
-        case .string(let length):
-            let count = Int(max(0, length.draw(random.uniform()).rounded()))
-            let letters = (0..<count).map { _ in RandomText.character(random.below(62)) }
-            return .string(String(decoding: letters, as: UTF8.self))
-        case .sequence(let start): return .integer(start + instance)
-        case .unique(let prefix):
-            let digits = (0..<16).map { _ in RandomText.hexadecimal(random.below(16)) }
-            return .string(prefix + String(decoding: digits, as: UTF8.self))
-        case .inherit: return .string("")
-        }
     }
 }
 

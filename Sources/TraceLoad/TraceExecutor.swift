@@ -2,8 +2,8 @@ import TraceCore
 import TraceResults
 
 /// Turns the events of plans into calls of the public tracer API. Owned by one worker thread, which
-/// lends it the trace's spans and carriers; nothing on its path allocates but links, exceptions and
-/// status messages, and headers the first time.
+/// lends it the trace's spans and carriers; nothing on its path allocates but links, and headers the
+/// first time.
 @safe struct TraceExecutor {
     private let tables: ReplayTables
     // Safe because `tables` owns the arrays, is held above, and never changes them.
@@ -106,9 +106,10 @@ import TraceResults
                 shape.name, at: epochUnixNano == 0 ? nil : epochUnixNano &+ event.timeNs,
                 attributes: shape.attributes)
         case .exception:
-            unsafe (spans + span).pointee.recordException(
-                type: CompiledScenario.exceptionType, message: tables.messages[Int(event.operand)],
-                at: epochUnixNano == 0 ? nil : epochUnixNano &+ event.timeNs)
+            let shape = tables.exceptions[Int(event.operand)]
+            unsafe (spans + span).pointee.addEvent(
+                shape.name, at: epochUnixNano == 0 ? nil : epochUnixNano &+ event.timeNs,
+                attributes: shape.attributes)
         case .errorStatus:
             unsafe (spans + span).pointee.setStatus(.error, tables.messages[Int(event.operand)])
         case .none: break
