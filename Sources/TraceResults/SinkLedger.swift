@@ -123,7 +123,8 @@ public struct DecimalText<Value: DecimalTextValue>: Codable, Sendable, Equatable
         guard let value = UInt64(text) else {
             throw DecodingError.dataCorruptedError(
                 in: container,
-                debugDescription: "expected a decimal number below 2^64 in a string, got \"\(text)\"")
+                debugDescription:
+                    "expected a decimal number below 2^64 in a string, got \"\(text)\"")
         }
         wrappedValue = Value(decimalTextNumber: value)
     }

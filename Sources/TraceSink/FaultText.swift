@@ -143,7 +143,9 @@ enum FaultText {
 
     /// `64MiB` and the like, in bytes.
     static func bytes(_ text: String, of place: String) throws(SinkFaultSyntaxError) -> Int {
-        let units: [(String, Int)] = [("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1)]
+        let units: [(String, Int)] = [
+            ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30), ("", 1),
+        ]
         for (unit, scale) in units where text.hasSuffix(unit) {
             guard let number = Int(text.dropLast(unit.count)), number >= 0 else { continue }
             let (product, overflow) = number.multipliedReportingOverflow(by: scale)

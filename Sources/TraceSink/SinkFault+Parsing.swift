@@ -108,7 +108,8 @@ extension SinkFault {
         case "headers": return .headers(count: try options.takeCount("lines") ?? 100_000)
         default:
             throw SinkFaultSyntaxError(
-                description: "reply=\(kind.value ?? ""): use html, truncated, flood, bomb or headers")
+                description:
+                    "reply=\(kind.value ?? ""): use html, truncated, flood, bomb or headers")
         }
     }
 }

@@ -97,14 +97,16 @@ struct ExportHead {
     /// Reads the head; throws the refusal it deserves.
     init(_ head: HTTPRequestHead, limits: SinkConfiguration.Limits) throws(SinkRefusal) {
         guard let type = head.headers.first(name: "content-type"), Self.isProtobuf(type) else {
-            throw SinkRefusal(.unsupportedMediaType, "the content type must be application/x-protobuf")
+            throw SinkRefusal(
+                .unsupportedMediaType, "the content type must be application/x-protobuf")
         }
         for encoding in head.headers["content-encoding"] {
             switch encoding.lowercased() {
             case "identity", "": break
             case "gzip" where !isGzip: isGzip = true
             default:
-                throw SinkRefusal(.unsupportedMediaType, "the content encoding must be gzip or none")
+                throw SinkRefusal(
+                    .unsupportedMediaType, "the content encoding must be gzip or none")
             }
         }
         let numbers = head.headers["tracemill-batch"]

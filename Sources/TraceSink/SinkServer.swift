@@ -56,7 +56,8 @@ public final class SinkServer: Sendable {
         do {
             let channel = try bootstrap(group, configuration, state, loops)
                 .bind(host: configuration.host, port: configuration.port).wait()
-            let shortest = min(limits.headerDeadlineNs, limits.bodyDeadlineNs, limits.idleDeadlineNs)
+            let shortest = min(
+                limits.headerDeadlineNs, limits.bodyDeadlineNs, limits.idleDeadlineNs)
             for loop in loops {
                 loop.startSweep(everyNs: max(5_000_000, min(250_000_000, shortest / 4)))
             }
@@ -118,7 +119,8 @@ public final class SinkServer: Sendable {
 
     /// The line that tells a parent process, or a person, that the sink is ready.
     public var listeningLine: String {
-        "tracemill sink listening on http://\(host):\(port)"
+        let address = host.contains(":") ? "[\(host)]" : host
+        return "tracemill sink listening on http://\(address):\(port)"
     }
 
     /// The books as they stand. Takes a lock that event loops want too: microseconds in count mode,

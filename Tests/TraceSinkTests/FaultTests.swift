@@ -67,7 +67,8 @@ struct FaultScheduleTests {
             "hang=x", "latency", "latency=5", "latency=-5s", "latency=99999999999999999m",
             "partial=-1", "reply=x", "status=503,retry-after=\"1", "status=503,speed=9",
             "status=503,count=1,count=2", "status=503,every=0", "latency=1s,retry-after=1",
-            "status=503,retry-after=\"a\rb\"", "status=302,location=\"a\nb\"", "reply=bomb,bytes=1XB",
+            "status=503,retry-after=\"a\rb\"", "status=302,location=\"a\nb\"",
+            "reply=bomb,bytes=1XB",
         ])
     func refusing(text: String) {
         let error = #expect(throws: SinkFaultSyntaxError.self) { try SinkFaultRule(parsing: text) }

@@ -24,7 +24,8 @@ struct GzipTests {
         return unsafe Array(body.bytes)
     }
 
-    @Test("What was deflated comes back, in pieces of any size", arguments: [1, 2, 7, 100, 1 << 20])
+    @Test(
+        "What was deflated comes back, in pieces of any size", arguments: [1, 2, 7, 100, 1 << 20])
     func roundTrip(piece: Int) throws {
         var numbers = SeededNumbers(3)
         let bytes = (0..<100_000).map { index in

@@ -191,7 +191,9 @@ struct LimitTests {
     func lifecycle() throws {
         var configuration = SinkConfiguration()
         let server = try SinkServer.start(configuration)
-        #expect(server.listeningLine == "tracemill sink listening on http://127.0.0.1:\(server.port)")
+        #expect(
+            server.listeningLine
+                == "tracemill sink listening on http://127.0.0.1:\(server.port)")
         let client = try RawClient(server)
         client.export(spans(1))
         #expect(try client.answer().status == 200)

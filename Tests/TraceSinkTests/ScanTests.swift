@@ -173,15 +173,16 @@ struct ScanTests {
         func request(_ depth: Int, list: Bool) -> [UInt8] {
             var value = ProtobufWriter { $0.varint(3, 1) }.bytes
             for _ in 0..<depth {
-                value = ProtobufWriter { outer in
-                    outer.message(list ? 6 : 5) { inner in
-                        if list {
-                            inner.message(1) { $0.bytes(2, value) }
-                        } else {
-                            inner.bytes(1, value)
+                value =
+                    ProtobufWriter { outer in
+                        outer.message(list ? 6 : 5) { inner in
+                            if list {
+                                inner.message(1) { $0.bytes(2, value) }
+                            } else {
+                                inner.bytes(1, value)
+                            }
                         }
-                    }
-                }.bytes
+                    }.bytes
             }
             let attribute = ProtobufWriter {
                 $0.text(1, "deep")
