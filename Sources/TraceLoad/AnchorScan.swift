@@ -49,7 +49,8 @@ private struct AnchorScan {
             case .none:
                 switch scalar {
                 case " ", "\t", "\r": break
-                case "#" where index == 0 || scalars[index - 1] == " " || scalars[index - 1] == "\t":
+                case "#"
+                where index == 0 || scalars[index - 1] == " " || scalars[index - 1] == "\t":
                     return nil
                 case "&", "*":
                     if expectsToken { return index + 1 }
@@ -70,7 +71,8 @@ private struct AnchorScan {
                     (quote, expectsToken) = (.single, false)
                 case "\"" where expectsToken:
                     (quote, expectsToken) = (.double, false)
-                case "|" where expectsToken && flowDepth == 0, ">" where expectsToken && flowDepth == 0:
+                case "|" where expectsToken && flowDepth == 0,
+                    ">" where expectsToken && flowDepth == 0:
                     blockParent = parent
                     return nil
                 case "!" where expectsToken:

@@ -76,7 +76,8 @@ extension ScenarioReader {
         case "true": return .boolean(true)
         case "false": return .boolean(false)
         case "", "~", "null":
-            report(.badGenerator, at: node.position, "an attribute needs a value; quote it if empty")
+            report(
+                .badGenerator, at: node.position, "an attribute needs a value; quote it if empty")
             return nil
         case let text:
             if let integer = Int(text) { return .integer(integer) }
@@ -150,7 +151,9 @@ extension ScenarioReader {
             }
             return .string(length: length)
         case "sequence":
-            return self.fields(of: node, .sequence).map { .sequence(start: $0.integer("start") ?? 0) }
+            return self.fields(of: node, .sequence).map {
+                .sequence(start: $0.integer("start") ?? 0)
+            }
         case "unique": return text(node, "a prefix").map { .unique(prefix: $0) }
         default: return text(node, "an attribute key").map { .inherit(key: $0) }
         }

@@ -82,6 +82,8 @@ struct SimulationModel: Sendable {
     var aliases: [AliasCell]
     var samplers: [CompiledSampler]
     var distributions: [Distribution]
+    /// Tables of samplers.
+    var quantiles: [Double]
     var breakers: [CompiledBreaker]
     /// By service: first instance and how many.
     var instanceRanges: [IndexRange]

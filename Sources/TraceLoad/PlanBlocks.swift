@@ -38,7 +38,9 @@ struct PlanBlocks: Sendable {
         scratch.removeAll(keepingCapacity: true)
         for number in numbers {
             let block = Int(number)
-            for index in firstEvents[block]..<firstEvents[block + 1] { scratch.append(events[index]) }
+            for index in firstEvents[block]..<firstEvents[block + 1] {
+                scratch.append(events[index])
+            }
         }
         for index in scratch.indices { events[firstEvent + index] = scratch[index] }
     }

@@ -127,12 +127,15 @@ extension ScenarioReader {
     }
 
     private func rate(_ node: Node) -> StageDeclaration.Rate? {
-        guard let text = text(node, "a rate in traces per second", kind: .badRate) else { return nil }
+        guard let text = text(node, "a rate in traces per second", kind: .badRate) else {
+            return nil
+        }
         if text == "max" { return .max }
         guard let rate = ScenarioUnits.plainNumber(text[...]), rate >= 0, rate <= 1e8 else {
             report(
                 .badRate, at: node.position,
-                "`\(text)` is not a rate; write traces per second up to 1e8, such as `500`, or `max`")
+                "`\(text)` is not a rate; write traces per second up to 1e8, such as `500`, or `max`"
+            )
             return nil
         }
         return .tracesPerSecond(rate)

@@ -80,7 +80,8 @@ extension ScenarioReader {
         processor.onFull = fields.choice("on_full") ?? processor.onFull
         if processor.batchSpans > processor.queueSpans {
             report(
-                .badCombination, at: (fields["batch"] ?? fields["queue"])?.position ?? node.position,
+                .badCombination,
+                at: (fields["batch"] ?? fields["queue"])?.position ?? node.position,
                 "a batch of \(processor.batchSpans) spans never fills from a queue of "
                     + "\(processor.queueSpans); make `batch` at most `queue`")
         }

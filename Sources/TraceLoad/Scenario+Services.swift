@@ -18,12 +18,15 @@ extension ScenarioReader {
         if name.contains("/") {
             report(
                 .badValue, at: position,
-                "a service name has no `/`, which separates service and operation; rename `\(name)`")
+                "a service name has no `/`, which separates service and operation; rename `\(name)`"
+            )
         }
         guard let fields = fields(of: node, .service) else { return nil }
         let instances = fields.integer("instances") ?? 1
         if instances > 10_000, let node = fields["instances"] {
-            report(.badValue, at: node.position, "at most 10000 instances a service, found \(instances)")
+            report(
+                .badValue, at: node.position,
+                "at most 10000 instances a service, found \(instances)")
         }
         var operations: [OperationDeclaration] = []
         if let node = fields["operations"] {
@@ -124,7 +127,8 @@ extension ScenarioReader {
         guard let fields = fields(of: node, .error) else { return nil }
         let httpStatus = fields.integer("http_status")
         if let httpStatus, httpStatus > 599, let node = fields["http_status"] {
-            report(.badValue, at: node.position, "an HTTP status is 100 to 599, found \(httpStatus)")
+            report(
+                .badValue, at: node.position, "an HTTP status is 100 to 599, found \(httpStatus)")
         }
         return ErrorDeclaration(
             rate: fields.probability("rate") ?? 0,
@@ -174,7 +178,8 @@ extension ScenarioReader {
             return .parallel(steps, limit: limit)
         default:
             guard let elements = list(node, "choices") else { return nil }
-            let choices = elements.compactMap { element -> (weight: Double, script: [StepDeclaration])? in
+            let choices = elements.compactMap {
+                element -> (weight: Double, script: [StepDeclaration])? in
                 guard let fields = fields(of: element, .choice), let weightNode = fields["weight"],
                     let weight = weight(weightNode), let script = fields["script"]
                 else { return nil }

@@ -183,7 +183,8 @@ struct ScenarioChecks {
     }
 
     private func calls(
-        in steps: [StepDeclaration], from service: ServiceDeclaration, _ caller: OperationDeclaration
+        in steps: [StepDeclaration], from service: ServiceDeclaration,
+        _ caller: OperationDeclaration
     ) -> [CallWalk.Edge] {
         steps.flatMap { step -> [CallWalk.Edge] in
             switch step.action {

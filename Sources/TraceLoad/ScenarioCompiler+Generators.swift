@@ -70,7 +70,11 @@ extension ScenarioCompiler {
                 }
             }
             let name: String
-            if case .string(let text) = resource[0].value { name = text } else { name = service.name }
+            if case .string(let text) = resource[0].value {
+                name = text
+            } else {
+                name = service.name
+            }
             instances.append(.init(service: index, serviceName: name, resource: resource))
         }
     }

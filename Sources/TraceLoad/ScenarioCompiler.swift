@@ -17,6 +17,7 @@ struct ScenarioCompiler {
     private var generators: [CompiledGenerator] = []
     private var samplers: [CompiledSampler] = []
     private var distributions: [Distribution] = []
+    private var quantiles: [Double] = []
     private var breakers: [CompiledBreaker] = []
     var instanceRanges: [IndexRange] = []
     var sequenceCount = 0
@@ -58,10 +59,12 @@ struct ScenarioCompiler {
         let resendCountKey = keys.index(of: "http.request.resend_count")
         let timeoutType = tables.intern("timeout")
         return SimulationModel(
-            text: tables.text, operations: operations, steps: steps, branches: branches, attributes: attributes,
+            text: tables.text, operations: operations, steps: steps, branches: branches,
+            attributes: attributes,
             inheritedLiterals: inheritedLiterals, events: events, generators: generators,
             values: tables.values, aliases: tables.aliases, samplers: samplers,
-            distributions: distributions, breakers: breakers, instanceRanges: instanceRanges,
+            distributions: distributions, quantiles: quantiles, breakers: breakers,
+            instanceRanges: instanceRanges,
             errorTypeKey: errorTypeKey, timeoutType: timeoutType, resendCountKey: resendCountKey,
             inheritSlotCount: inheritSlots.count, traceScopedCount: traceScopedCount,
             sequenceCount: sequenceCount,
@@ -220,7 +223,8 @@ struct ScenarioCompiler {
     ) -> CompiledBreaker {
         func shape(_ state: String) -> UInt32 {
             eventShape(
-                "circuit_breaker.\(state)", [.init(key: "circuit_breaker.target", value: .string(target))])
+                "circuit_breaker.\(state)",
+                [.init(key: "circuit_breaker.target", value: .string(target))])
         }
         return CompiledBreaker(
             failures: breaker.failures, windowNs: UInt64(breaker.windowNs),
@@ -262,7 +266,8 @@ struct ScenarioCompiler {
     }
 
     mutating func sampler(_ distribution: Distribution) -> Int {
-        samplers.append(CompiledSampler(distribution, general: &distributions))
+        samplers.append(
+            CompiledSampler(distribution, general: &distributions, quantiles: &quantiles))
         return samplers.count - 1
     }
 

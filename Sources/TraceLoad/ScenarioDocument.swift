@@ -25,7 +25,8 @@ enum ScenarioDocument {
             // The size is asked for first, so that a huge file is never read; a file that grows
             // in between is caught below.
             let attributes = try FileManager.default.attributesOfItem(atPath: path)
-            if let size = attributes[.size] as? UInt64 ?? (attributes[.size] as? Int).map(UInt64.init),
+            if let size = attributes[.size] as? UInt64
+                ?? (attributes[.size] as? Int).map(UInt64.init),
                 size > UInt64(bytesMax)
             {
                 throw failure(.tooLarge, tooLargeMessage(byteCount: Int(clamping: size)))
@@ -35,7 +36,8 @@ enum ScenarioDocument {
             throw errors
         } catch {
             throw failure(
-                .unreadable, "cannot read the scenario file: \(error). Check the path and its rights")
+                .unreadable,
+                "cannot read the scenario file: \(error). Check the path and its rights")
         }
         guard data.count <= bytesMax else {
             throw failure(.tooLarge, tooLargeMessage(byteCount: data.count))
@@ -87,7 +89,9 @@ enum ScenarioDocument {
         "the file has \(byteCount) bytes, more than the \(bytesMax) (1 MiB) a scenario may have"
     }
 
-    private static func positionOverLimit(_ node: Node, counting count: inout Int) -> SourcePosition? {
+    private static func positionOverLimit(_ node: Node, counting count: inout Int)
+        -> SourcePosition?
+    {
         count += 1
         if count > nodesMax { return node.position }
         switch node {

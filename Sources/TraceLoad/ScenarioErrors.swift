@@ -69,7 +69,8 @@ public struct ScenarioErrors: Error, Hashable, Sendable, CustomStringConvertible
 func nearestWord(to word: String, among candidates: some Sequence<String>) -> String? {
     var best: (word: String, distance: Int)?
     for candidate in candidates {
-        let distance = editDistance(Array(word.lowercased().utf8), Array(candidate.lowercased().utf8))
+        let distance = editDistance(
+            Array(word.lowercased().utf8), Array(candidate.lowercased().utf8))
         if distance <= max(2, max(word.utf8.count, candidate.utf8.count) / 3),
             distance < best?.distance ?? .max
         {

@@ -22,7 +22,8 @@ extension ScenarioSection {
                 .init("repeat", .numberDistribution, default: "1", "How many times in a row."),
                 .init("network", .durationDistribution, default: "0ms", "Delay, each way."),
                 .init("timeout", .duration, default: "none", "When the caller gives up."),
-                .init("retries", .integer(minimum: 0), default: "0", "Further attempts on failure."),
+                .init(
+                    "retries", .integer(minimum: 0), default: "0", "Further attempts on failure."),
                 .init("backoff", .duration, default: "10ms", "First pause; doubles each time."),
                 .init("client_span", .boolean, default: "true", "Whether the caller traces it."),
                 .init("circuit_breaker", .section(.circuitBreaker), default: "none", "A breaker."),
@@ -81,7 +82,8 @@ extension ScenarioSection {
                     "Unicode scalars of a string value."),
                 .init("event_count_limit", .integer(minimum: 0), default: "128", "A span."),
                 .init("link_count_limit", .integer(minimum: 0), default: "128", "A span."),
-                .init("attribute_per_event_limit", .integer(minimum: 0), default: "128", "An event."),
+                .init(
+                    "attribute_per_event_limit", .integer(minimum: 0), default: "128", "An event."),
                 .init("attribute_per_link_limit", .integer(minimum: 0), default: "128", "A link."),
             ]
         case .processor:
@@ -98,9 +100,11 @@ extension ScenarioSection {
             ]
         case .exporter:
             [
-                .init("type", .choice(["otlp", "console", "none"]), default: "otlp", "The exporter."),
+                .init(
+                    "type", .choice(["otlp", "console", "none"]), default: "otlp", "The exporter."),
                 .init("endpoint", .string, default: "the embedded sink", "URL of the receiver."),
-                .init("encoding", .choice(["protobuf", "json"]), default: "protobuf", "On the wire."),
+                .init(
+                    "encoding", .choice(["protobuf", "json"]), default: "protobuf", "On the wire."),
                 .init("compression", .choice(["none", "gzip"]), default: "none", "Of bodies."),
                 .init("headers", .map(.string), default: "{}", "Added to each request."),
                 .init("tls", .anything, .notYet, "Certificates."),
@@ -152,7 +156,10 @@ extension ScenarioSection {
                 .init("clamp", .list(either), "`[min, max]` laid on any of these."),
             ]
         case .normal:
-            [.init("mean", either, .required, "Mean."), .init("stddev", either, .required, "Spread.")]
+            [
+                .init("mean", either, .required, "Mean."),
+                .init("stddev", either, .required, "Spread."),
+            ]
         case .lognormal:
             [.init("p50", either, .required, "Median."), .init("p99", either, .required, "Tail.")]
         case .exponential: [.init("mean", either, .required, "Mean.")]

@@ -148,7 +148,8 @@ extension ScenarioSection {
 
     private static let trafficKeys: [ScenarioKey] = [
         .init("root", .string, .required, "`service/operation` that begins each trace."),
-        .init("model", .choice(["open", "closed"]), default: "open", "Open arrivals; closed later."),
+        .init(
+            "model", .choice(["open", "closed"]), default: "open", "Open arrivals; closed later."),
         .init(
             "arrival", .choice(["constant", "poisson"]), default: "poisson",
             "Even or random gaps between traces."),

@@ -80,9 +80,12 @@ final class ScenarioReader {
     }
 
     /// Entries of a mapping with names of the author's choosing, in file order.
-    func entries(_ node: Node, _ what: String) -> [(name: String, position: SourcePosition, value: Node)] {
+    func entries(_ node: Node, _ what: String) -> [(
+        name: String, position: SourcePosition, value: Node
+    )] {
         guard case .mapping(let mapping) = node else {
-            report(.wrongType, at: node.position, "expected \(what), a mapping, found \(node.phrase)")
+            report(
+                .wrongType, at: node.position, "expected \(what), a mapping, found \(node.phrase)")
             return []
         }
         return mapping.compactMap { key, value in
@@ -99,7 +102,8 @@ final class ScenarioReader {
         guard let value = Int(text), value >= minimum else {
             report(
                 .badValue, at: node.position,
-                "`\(text)` is not a whole number of at least \(minimum); write for example `\(max(minimum, 1))`")
+                "`\(text)` is not a whole number of at least \(minimum); write for example `\(max(minimum, 1))`"
+            )
             return nil
         }
         return value
@@ -108,7 +112,8 @@ final class ScenarioReader {
     func number(_ node: Node, _ what: String) -> Double? {
         guard let text = text(node, what) else { return nil }
         guard let value = ScenarioUnits.plainNumber(text[...]) else {
-            report(.badValue, at: node.position, "`\(text)` is not \(what); write for example `1.5`")
+            report(
+                .badValue, at: node.position, "`\(text)` is not \(what); write for example `1.5`")
             return nil
         }
         return value
@@ -127,7 +132,9 @@ final class ScenarioReader {
 
     /// Nanoseconds.
     func duration(_ node: Node) -> Double? {
-        guard let text = text(node, "a duration such as `5ms`", kind: .badDuration) else { return nil }
+        guard let text = text(node, "a duration such as `5ms`", kind: .badDuration) else {
+            return nil
+        }
         if let ns = ScenarioUnits.durationNs(text) { return ns }
         let advice =
             ScenarioUnits.plainNumber(text[...]) != nil

@@ -102,7 +102,11 @@ public enum ScenarioSchema {
                 let standard = key.support == .required ? "required" : key.defaultText ?? ""
                 return "| `\(key.name)` | \(text(of: key.type)) | \(standard) | \(key.summary) |"
             }
-            return (["### `\(section.rawValue)`", "", "| key | type | default | meaning |", "|---|---|---|---|"]
+            return
+                ([
+                    "### `\(section.rawValue)`", "", "| key | type | default | meaning |",
+                    "|---|---|---|---|",
+                ]
                 + rows).joined(separator: "\n")
         }.joined(separator: "\n\n") + "\n"
     }

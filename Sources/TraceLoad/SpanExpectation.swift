@@ -27,7 +27,8 @@ struct SpanExpectation {
     /// nothing else.
     mutating func semanticSum(
         _ events: UnsafeBufferPointer<PlanEvent>, _ plan: Range<Int>, index: UInt64,
-        startUnixNano: UInt64, text: [UInt8], cipher: SpanIdentityCipher, spans live: UnsafePointer<ActiveSpan>
+        startUnixNano: UInt64, text: [UInt8], cipher: SpanIdentityCipher,
+        spans live: UnsafePointer<ActiveSpan>
     ) -> UInt64 {
         spans.removeAll(keepingCapacity: true)
         for place in plan {

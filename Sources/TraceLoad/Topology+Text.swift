@@ -60,7 +60,8 @@ extension Topology {
     /// Three digits after the point at most.
     private static func decimal(_ value: Double) -> String {
         let rounded = (value * 1000).rounded() / 1000
-        return rounded == rounded.rounded() && abs(rounded) < 1e15 ? "\(Int(rounded))" : "\(rounded)"
+        return rounded == rounded.rounded() && abs(rounded) < 1e15
+            ? "\(Int(rounded))" : "\(rounded)"
     }
 
     private static func percent(_ share: Double) -> String { "\(decimal(share * 100))%" }

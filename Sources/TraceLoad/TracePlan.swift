@@ -146,7 +146,8 @@ public struct PlanBatch: Sendable {
 
     /// Bytes in use.
     public var byteCount: Int {
-        traces.count * MemoryLayout<TracePlan>.stride + events.count * MemoryLayout<PlanEvent>.stride
+        traces.count * MemoryLayout<TracePlan>.stride + events.count
+            * MemoryLayout<PlanEvent>.stride
             + text.count
     }
 }

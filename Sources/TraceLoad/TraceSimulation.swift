@@ -171,7 +171,8 @@ struct TraceSimulation: Sendable {
         if operation.hasErrorType {
             let type = isTimeout ? model.timeoutType : operation.errorType
             batch.events.append(
-                PlanEvent(.attributeText, span: span, operand: model.errorTypeKey, value: type.bits))
+                PlanEvent(.attributeText, span: span, operand: model.errorTypeKey, value: type.bits)
+            )
         }
         batch.events.append(PlanEvent(.errorStatus, span: span, operand: failure))
     }

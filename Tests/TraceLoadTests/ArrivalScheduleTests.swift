@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct ArrivalScheduleTests {
     private func traffic(
-        _ arrival: TrafficDeclaration.Arrival, _ stages: [(Double, StageDeclaration.Rate, StageDeclaration.Shape)]
+        _ arrival: TrafficDeclaration.Arrival,
+        _ stages: [(Double, StageDeclaration.Rate, StageDeclaration.Shape)]
     ) -> TrafficDeclaration {
         let position = SourcePosition(line: 1, column: 1)
         return TrafficDeclaration(

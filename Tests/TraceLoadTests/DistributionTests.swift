@@ -23,16 +23,22 @@ import Testing
     /// A model with this one distribution.
     private func model(_ distribution: Distribution) -> SimulationModel {
         var model = emptyModel
-        model.samplers = [CompiledSampler(distribution, general: &model.distributions)]
+        model.samplers = [
+            CompiledSampler(
+                distribution, general: &model.distributions, quantiles: &model.quantiles)
+        ]
         return model
     }
 
     private var emptyModel: SimulationModel {
         SimulationModel(
-            text: [], operations: [], steps: [], branches: [], attributes: [], inheritedLiterals: [],
+            text: [], operations: [], steps: [], branches: [], attributes: [],
+            inheritedLiterals: [],
             events: [], generators: [], values: [], aliases: [], samplers: [], distributions: [],
+            quantiles: [],
             breakers: [], instanceRanges: [], errorTypeKey: 0, timeoutType: PlanText(bits: 0),
-            resendCountKey: 0, inheritSlotCount: 0, traceScopedCount: 0, sequenceCount: 0, roots: [])
+            resendCountKey: 0, inheritSlotCount: 0, traceScopedCount: 0, sequenceCount: 0, roots: []
+        )
     }
 
     @Test(arguments: cases)

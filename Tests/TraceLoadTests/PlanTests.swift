@@ -90,7 +90,8 @@ func read(
                     compiled.shapes[span.start.shape].kind == 5
                     || parent.value("error.type") == .string("timeout")
                 if !isDetached {
-                    #expect(try #require(span.endNs) <= (try #require(parent.endNs)), "\(span.name)")
+                    #expect(
+                        try #require(span.endNs) <= (try #require(parent.endNs)), "\(span.name)")
                 }
             }
         }
@@ -118,11 +119,23 @@ func read(
         #expect(spans.count == 4)
         let (root, client) = (try #require(spans[0]), try #require(spans[1]))
         let (server, query) = (try #require(spans[2]), try #require(spans[3]))
-        #expect([root, client, server, query].map(\.name) == ["GET /a", "POST /b", "POST /b", "SELECT t"])
+        #expect(
+            [root, client, server, query].map(\.name) == [
+                "GET /a", "POST /b", "POST /b", "SELECT t",
+            ])
         #expect([root, client, server, query].map(\.service) == ["a", "a", "b", "b"])
-        #expect([root, client, server, query].map { compiled.shapes[$0.start.shape].kind } == [2, 3, 2, 3])
-        #expect([root, client, server, query].map(\.start.timeNs) == [0, 1_000_000, 2_000_000, 4_000_000])
-        #expect([root, client, server, query].map(\.endNs) == [11_000_000, 10_000_000, 9_000_000, 7_000_000])
+        #expect(
+            [root, client, server, query].map { compiled.shapes[$0.start.shape].kind } == [
+                2, 3, 2, 3,
+            ])
+        #expect(
+            [root, client, server, query].map(\.start.timeNs) == [
+                0, 1_000_000, 2_000_000, 4_000_000,
+            ])
+        #expect(
+            [root, client, server, query].map(\.endNs) == [
+                11_000_000, 10_000_000, 9_000_000, 7_000_000,
+            ])
         #expect(server.start.kind == .startExtracted && server.start.parent == 1)
         #expect(query.start.kind == .start && query.start.parent == 2)
         let attributes = compiled.shapes[server.start.shape].attributes
@@ -184,7 +197,9 @@ func read(
         #expect(batch.traces[0].durationNs > 50_000_000)
     }
 
-    @Test func `Failures propagate with their probability, and short circuits skip the rest`() throws {
+    @Test func `Failures propagate with their probability, and short circuits skip the rest`()
+        throws
+    {
         func failures(_ propagate: Double, shortCircuit: Bool) throws -> (failed: Int, spans: Int) {
             let compiled = try compiled(
                 services: """
@@ -256,9 +271,14 @@ func read(
                 """, root: "a/x")
         let batch = plans(compiled, count: 1)
         let spans = read(batch.traces[0], batch, compiled)
-        let clients = spans.values.filter { $0.start.parent == 0 }.sorted { $0.start.span < $1.start.span }
+        let clients = spans.values.filter { $0.start.parent == 0 }.sorted {
+            $0.start.span < $1.start.span
+        }
         #expect(clients.map(\.start.timeNs) == [0, 11_000_000, 32_000_000, 73_000_000])
-        #expect(clients.map { $0.value("http.request.resend_count") } == [nil, .integer(1), .integer(2), .integer(3)])
+        #expect(
+            clients.map { $0.value("http.request.resend_count") } == [
+                nil, .integer(1), .integer(2), .integer(3),
+            ])
     }
 
     @Test func `Parallel branches begin together, or as lanes fall free`() throws {
@@ -410,7 +430,8 @@ func read(
                 """, root: "a/x")
         #expect(compiled.instances.count == 2)
         #expect(compiled.instances[1].resource.contains(.init(key: "host.id", value: .integer(11))))
-        #expect(compiled.instances[0].resource.first == .init(key: "service.name", value: .string("a")))
+        #expect(
+            compiled.instances[0].resource.first == .init(key: "service.name", value: .string("a")))
         let ids = compiled.instances.map { $0.resource.first { $0.key == "service.instance.id" } }
         #expect(ids[0] != ids[1])
     }
@@ -431,7 +452,9 @@ func read(
         #expect(planner.isOver)
     }
 
-    @Test func `The same seed gives the same plans in whatever portions, another seed others`() throws {
+    @Test func `The same seed gives the same plans in whatever portions, another seed others`()
+        throws
+    {
         let compiled = try RepositoryScenario.checkout.compiled()
         let whole = plans(compiled, count: 200)
         var planner = Planner(compiled)
@@ -444,7 +467,8 @@ func read(
         }
         #expect(events.count == whole.events.count)
         for (left, right) in zip(events, whole.events) {
-            #expect(left.kind == right.kind && left.span == right.span && left.operand == right.operand)
+            #expect(
+                left.kind == right.kind && left.span == right.span && left.operand == right.operand)
             if left.kind != .attributeText { #expect(left.value == right.value) }
         }
         var other = compiled.scenario

@@ -63,14 +63,16 @@ private final class DrainedRecorder: Sendable {
 @Suite struct ReplayTests {
     private func replay(
         _ compiled: CompiledScenario, _ drained: DrainedRecorder, workers: Int,
-        sampler: Sampler = .parentBased(root: .alwaysOn), poolWindows: Int = 4, verifies: Bool = true
+        sampler: Sampler = .parentBased(root: .alwaysOn), poolWindows: Int = 4,
+        verifies: Bool = true
     ) throws -> Replay {
         var options = ReplayOptions()
         options.workers = workers
         options.poolWindows = poolWindows
         options.verifies = verifies
         return try Replay(
-            compiled, providers: compiled.makeProviders(recorder: drained.recorder, sampler: sampler),
+            compiled,
+            providers: compiled.makeProviders(recorder: drained.recorder, sampler: sampler),
             options: options)
     }
 

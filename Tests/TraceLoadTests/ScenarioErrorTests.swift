@@ -55,20 +55,25 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         .init("self: 25h", .badDuration, 15, "at most 24h"),
         .init("self: [1ms]", .wrongType, 15, "a distribution is a mapping"),
         .init("self: {}", .badDistribution, 15, "found none"),
-        .init("self: {uniform: [1ms, 2ms], exponential: {mean: 1ms}}", .badDistribution, 15, "exactly one"),
+        .init(
+            "self: {uniform: [1ms, 2ms], exponential: {mean: 1ms}}", .badDistribution, 15,
+            "exactly one"),
         .init("self: {uniform: [2ms, 1ms]}", .badDistribution, 31, "smaller value first"),
         .init("self: {uniform: [2ms]}", .badDistribution, 25, "two values"),
         .init("self: {normal: {mean: 1ms}}", .missingKey, 24, "needs the key `stddev`"),
         .init("self: {lognormal: {p50: 5ms, p99: 1ms}}", .badDistribution, 38, "p50 ≤ p99"),
         .init("self: {pareto: {min: 0ms, shape: 1}}", .badDistribution, 24, "min > 0"),
-        .init("self: {percentiles: {p0: 1ms, p50: 3ms, p100: 2ms}}", .badDistribution, 55, "below that of"),
+        .init(
+            "self: {percentiles: {p0: 1ms, p50: 3ms, p100: 2ms}}", .badDistribution, 55,
+            "below that of"),
         .init("self: {percentiles: {p50: 1ms, p0: 0ms}}", .badDistribution, 40, "ascending"),
         .init("self: {percentiles: {p0: 1ms, p50: 3ms}}", .badDistribution, 29, "end with `p100`"),
         .init("self: {percentiles: {x: 1ms}}", .badDistribution, 30, "no percentile"),
         .init("self: {mix: [{weight: 0, dist: 1ms}]}", .badDistribution, 21, "weight above 0"),
         .init("self: {mix: [{weight: -1, dist: 1ms}]}", .badValue, 31, "at least 0"),
         .init("attributes: {a: {one_of: []}}", .badGenerator, 34, "at least one value"),
-        .init("attributes: {a: {one_of: [1, 2], weights: [1]}}", .badGenerator, 51, "each of the 2"),
+        .init(
+            "attributes: {a: {one_of: [1, 2], weights: [1]}}", .badGenerator, 51, "each of the 2"),
         .init("attributes: {a: {zipf: {s: 1}}}", .missingKey, 32, "cardinality"),
         .init("attributes: {a: {zipf: {cardinality: 2000000}}}", .badGenerator, 32, "unique"),
         .init("attributes: {a: {int: [5, 1]}}", .badGenerator, 31, "smaller first"),
@@ -77,7 +82,8 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         .init("attributes: {a: {inherit: a, int: [1, 2]}}", .badGenerator, 25, "exactly one form"),
         .init("attributes: {a: [1, 2]}", .notSupported, 25, "not supported"),
         .init("attributes: {a: {unique: x, per: request}}", .badValue, 42, "span, trace, instance"),
-        .init("attributes: {a: {unique: x, weights: [1]}}", .badGenerator, 37, "goes with `one_of`"),
+        .init(
+            "attributes: {a: {unique: x, weights: [1]}}", .badGenerator, 37, "goes with `one_of`"),
         .init("error: {rate: 1.5}", .badProbability, 23, "0 to 1"),
         .init("error: {rate: 120%}", .badProbability, 23, "0 to 1"),
         .init("error: {http_status: 700}", .badValue, 30, "100 to 599"),
@@ -89,19 +95,33 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         .init("script: [{parallel: []}]", .emptyScript, 29, "no steps"),
         .init("script: [{choose: [{weight: 0, script: []}]}]", .emptyScript, 27, "weight above 0"),
         .init("script: [{work: 1ms, call: shop/db}]", .badCombination, 18, "exactly one thing"),
-        .init("script: [{work: 1ms, limit: 2}]", .badCombination, 30, "`limit` goes with `parallel`"),
-        .init("script: [{call: shop/GET /b}]", .unknownOperation, 25, "did you mean `shop/GET /a`?"),
-        .init("script: [{call: shop/completely else}]", .unknownOperation, 25, "service `shop` has: "),
-        .init("script: [{call: nowhere/at all whatever}]", .unknownOperation, 25, "known services: shop"),
-        .init("script: [{call: GETaxxxxxxxxxxxx}]", .unknownOperation, 25, "write `service/operation`"),
+        .init(
+            "script: [{work: 1ms, limit: 2}]", .badCombination, 30, "`limit` goes with `parallel`"),
+        .init(
+            "script: [{call: shop/GET /b}]", .unknownOperation, 25, "did you mean `shop/GET /a`?"),
+        .init(
+            "script: [{call: shop/completely else}]", .unknownOperation, 25, "service `shop` has: "),
+        .init(
+            "script: [{call: nowhere/at all whatever}]", .unknownOperation, 25,
+            "known services: shop"),
+        .init(
+            "script: [{call: GETaxxxxxxxxxxxx}]", .unknownOperation, 25, "write `service/operation`"
+        ),
         .init("script: [{call: shop/queue}]", .badCombination, 25, "`publish`, not `call`"),
         .init("script: [{publish: shop/db}]", .badCombination, 28, "type: messaging"),
         .init("script: [{publish: {to: shop/queue, batch: 5}}]", .notSupported, 52, "batch: 1"),
-        .init("script: [{call: {to: shop/db, client_span: false}}]", .badCombination, 30, "client_span"),
-        .init("script: [{call: {to: shop/db, repeat: 20000}}]", .badValue, 30, "`repeat` can reach"),
-        .init("script: [{call: {to: shop/db, repeat: 9000, retries: 5}}]", .badCombination, 0, "spans, more than"),
+        .init(
+            "script: [{call: {to: shop/db, client_span: false}}]", .badCombination, 30,
+            "client_span"),
+        .init(
+            "script: [{call: {to: shop/db, repeat: 20000}}]", .badValue, 30, "`repeat` can reach"),
+        .init(
+            "script: [{call: {to: shop/db, repeat: 9000, retries: 5}}]", .badCombination, 0,
+            "spans, more than"),
         .init("script: [{call: {to: shop/db, retries: 101}}]", .badValue, 48, "at most 100"),
-        .init("script: [{call: {to: shop/db, circuit_breaker: {failures: 1, window: 1s}}}]", .missingKey, 56, "open_for"),
+        .init(
+            "script: [{call: {to: shop/db, circuit_breaker: {failures: 1, window: 1s}}}]",
+            .missingKey, 56, "open_for"),
         .init("script: [{call: shop/GET /a}]", .cycle, 25, "`shop/GET /a` calls at 8:25"),
     ]
 
@@ -144,18 +164,39 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
     }
 
     static let trafficLines: [(String, ScenarioIssue.Kind, String)] = [
-        ("- {root: shop/GET /x, stages: [{duration: 1s, rate: 1}]}", .unknownOperation, "did you mean `shop/GET /a`"),
-        ("- {root: shop/db, stages: [{duration: 1s, rate: 1}]}", .badCombination, "begins no trace"),
+        (
+            "- {root: shop/GET /x, stages: [{duration: 1s, rate: 1}]}", .unknownOperation,
+            "did you mean `shop/GET /a`"
+        ),
+        (
+            "- {root: shop/db, stages: [{duration: 1s, rate: 1}]}", .badCombination,
+            "begins no trace"
+        ),
         ("- {root: shop/GET /a, stages: [{duration: 1s, rate: 0}]}", .badRate, "every rate is 0"),
         ("- {root: shop/GET /a, stages: [{duration: 1s, rate: -3}]}", .badRate, "not a rate"),
         ("- {root: shop/GET /a, stages: [{duration: 1s, rate: fast}]}", .badRate, "or `max`"),
         ("- {root: shop/GET /a, stages: [{duration: 0s, rate: 1}]}", .badDuration, "no length"),
         ("- {root: shop/GET /a, stages: []}", .missingKey, "at least one entry"),
-        ("- {root: shop/GET /a, stages: [{duration: 1s, rate: max, shape: linear}]}", .badCombination, "no ramp"),
-        ("- {root: shop/GET /a, stages: [{duration: 1s, rate: max}, {duration: 1s, rate: 1}]}", .badCombination, "one stage"),
-        ("- {root: shop/GET /a, model: closed, stages: [{duration: 1s, rate: 1}]}", .notSupported, "open"),
-        ("- {root: shop/GET /a, overload: queue, stages: [{duration: 1s, rate: 1}]}", .notSupported, "drop"),
-        ("- {root: shop/GET /a, think: 1s, stages: [{duration: 1s, rate: 1}]}", .notSupported, "`think`"),
+        (
+            "- {root: shop/GET /a, stages: [{duration: 1s, rate: max, shape: linear}]}",
+            .badCombination, "no ramp"
+        ),
+        (
+            "- {root: shop/GET /a, stages: [{duration: 1s, rate: max}, {duration: 1s, rate: 1}]}",
+            .badCombination, "one stage"
+        ),
+        (
+            "- {root: shop/GET /a, model: closed, stages: [{duration: 1s, rate: 1}]}",
+            .notSupported, "open"
+        ),
+        (
+            "- {root: shop/GET /a, overload: queue, stages: [{duration: 1s, rate: 1}]}",
+            .notSupported, "drop"
+        ),
+        (
+            "- {root: shop/GET /a, think: 1s, stages: [{duration: 1s, rate: 1}]}", .notSupported,
+            "`think`"
+        ),
         ("- {stages: [{duration: 1s, rate: 1}]}", .missingKey, "`root`"),
     ]
 
@@ -225,7 +266,10 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
             traffic: [{root: a/x, stages: [{duration: 1, rate: 0.0.1}]}]
             """
         let issues = errors(text)
-        #expect(issues.map(\.kind) == [.missingKey, .unknownKey, .badDuration, .unknownOperation, .badDuration, .badRate])
+        #expect(
+            issues.map(\.kind) == [
+                .missingKey, .unknownKey, .badDuration, .unknownOperation, .badDuration, .badRate,
+            ])
         #expect(issues.map(\.position) == issues.map(\.position).sorted())
     }
 
@@ -286,7 +330,8 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
 
     @Test(arguments: [
         "description: \"a & b, *not an alias*\"", "description: 'it''s *fine*'",
-        "description: a * b & c", "description: |\n  * a list\n  & more", "description: >-\n  *x*\n",
+        "description: a * b & c", "description: |\n  * a list\n  & more",
+        "description: >-\n  *x*\n",
         "description: plain # *comment &x", "description: \"\\\" *x\"",
     ])
     func `Ampersands and asterisks in texts are no anchors`(_ line: String) {

@@ -48,7 +48,9 @@ import Testing
         #expect(scenario.pipeline.exporter.retryMaxElapsedNs == 9e9)
         #expect(scenario.pipeline.exporter.headers == [.init(name: "x-key", value: "${KEY}")])
         #expect(scenario.traffic[0].maxInFlight == 100)
-        let used = Set(EveryKey.text.split { !$0.isLetter && $0 != "_" && $0 != "0" && $0 != "5" && $0 != "9" }.map(String.init))
+        let used = Set(
+            EveryKey.text.split { !$0.isLetter && $0 != "_" && $0 != "0" && $0 != "5" && $0 != "9" }
+                .map(String.init))
         for section in ScenarioSection.allCases {
             for key in section.keys where key.support != .notYet {
                 #expect(used.contains(key.name), "\(section.rawValue).\(key.name)")

@@ -5,7 +5,8 @@ import Testing
 @Suite struct ScenarioUnitsTests {
     @Test(arguments: [
         ("0", 0), ("250us", 250e3), ("5ms", 5e6), ("2s", 2e9), ("1m", 60e9), ("1h", 3600e9),
-        ("3ns", 3), ("1.5ms", 1.5e6), ("1e3us", 1e6), ("12µs", 12e3), ("12μs", 12e3), (".5s", 0.5e9),
+        ("3ns", 3), ("1.5ms", 1.5e6), ("1e3us", 1e6), ("12µs", 12e3), ("12μs", 12e3),
+        (".5s", 0.5e9),
         ("24h", 86_400e9),
     ])
     func `Durations carry a unit`(_ text: String, _ ns: Double) {
@@ -13,14 +14,16 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "5", "ms", "-1ms", "5 ms", "5mss", "0x5ms", "infs", "nans", "1e400s", "25h", "5MS", "1.2.3s",
+        "", "5", "ms", "-1ms", "5 ms", "5mss", "0x5ms", "infs", "nans", "1e400s", "25h", "5MS",
+        "1.2.3s",
     ])
     func `What is no duration is refused`(_ text: String) {
         #expect(ScenarioUnits.durationNs(text) == nil)
     }
 
     @Test(arguments: [
-        ("0", 0), ("1", 1), ("0.25", 0.25), ("0.5%", 0.005), ("100%", 1), ("1e-3", 0.001), (".5", 0.5),
+        ("0", 0), ("1", 1), ("0.25", 0.25), ("0.5%", 0.005), ("100%", 1), ("1e-3", 0.001),
+        (".5", 0.5),
     ])
     func `Probabilities are shares or percentages`(_ text: String, _ share: Double) throws {
         let value = try #require(ScenarioUnits.probability(text))
@@ -32,7 +35,8 @@ import Testing
         #expect(ScenarioUnits.probability(text) == nil)
     }
 
-    @Test func `Plain scalars become values by YAML's core schema, quoted ones stay texts`() throws {
+    @Test func `Plain scalars become values by YAML's core schema, quoted ones stay texts`() throws
+    {
         let compiled = try compiled(
             services: """
                 s:

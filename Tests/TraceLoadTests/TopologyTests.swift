@@ -31,17 +31,20 @@ import Testing
         """
 
     @Test func `Expected spans agree with the simulated average`() throws {
-        let compiled = try compiled(services: Self.services, root: "a/GET /a",
+        let compiled = try compiled(
+            services: Self.services, root: "a/GET /a",
             traffic: "stages: [{duration: 1000s, rate: 100}]")
         let topology = Topology(compiled.scenario)
         #expect(topology.isExact)
         let batch = plans(compiled, count: 12_000)
         let mean = Double(batch.spanCount) / 12_000
-        let variance = batch.traces.reduce(0.0) {
-            $0 + (Double($1.spanCount) - mean) * (Double($1.spanCount) - mean)
-        } / 12_000
+        let variance =
+            batch.traces.reduce(0.0) {
+                $0 + (Double($1.spanCount) - mean) * (Double($1.spanCount) - mean)
+            } / 12_000
         let tolerance = 5 * (variance / 12_000).squareRoot()
-        #expect(abs(mean - topology.spansPerTrace) < tolerance, "\(mean) ≠ \(topology.spansPerTrace)")
+        #expect(
+            abs(mean - topology.spansPerTrace) < tolerance, "\(mean) ≠ \(topology.spansPerTrace)")
         // The share of failing roots, too.
         let failed = batch.traces.count { plan in
             batch.events[plan.events].contains { $0.kind == .errorStatus && $0.span == 0 }
@@ -56,9 +59,13 @@ import Testing
         #expect(!topology.isExact)
         #expect(topology.roots.map(\.share) == [0.5, 0.5])
         #expect(topology.roots[0].spansPerTrace == 6)
-        let order = try #require(topology.nodes.firstIndex { $0.name == "order-service/POST /orders" })
-        let callees = topology.edges.filter { $0.from == order }.map { topology.nodes[$0.to].service }
-        #expect(callees == ["inventory-service", "payment-service", "orders-db", "inventory-service"])
+        let order = try #require(
+            topology.nodes.firstIndex { $0.name == "order-service/POST /orders" })
+        let callees = topology.edges.filter { $0.from == order }.map {
+            topology.nodes[$0.to].service
+        }
+        #expect(
+            callees == ["inventory-service", "payment-service", "orders-db", "inventory-service"])
         #expect(topology.text().contains("└┄┄ inventory-service/order.created"))
         #expect(topology.mermaid().hasPrefix("graph LR\n"))
         #expect(topology.mermaid().contains(" -.->|"))
