@@ -247,6 +247,34 @@ struct FaultTests {
         }
     }
 
+    @Test(
+        "A client that gives up on a silent sink leaves nothing behind",
+        arguments: ["hang", "hang=reading", "latency=1m", "trickle=1m"])
+    func abandoned(fault: String) throws {
+        let faults = try SinkFaultSchedule(parsing: fault + ",count=1")
+        try withSink({
+            $0.faults = faults
+            $0.limits.connectionsMax = 1
+        }) { server in
+            do {
+                let client = try RawClient(server)
+                client.export(spans(4))
+                while server.ledger().faultsInjected == 0 {}
+                if fault != "hang=reading" { while server.ledger().spansTotal == 0 {} }
+                _ = client
+            }
+            // There is room for one connection: the next export gets through once the sink has
+            // let go of the first.
+            var answer: Int?
+            while answer == nil {
+                let next = try RawClient(server)
+                next.export(spans(4))
+                answer = try? next.answer().status
+            }
+            #expect(answer == 200)
+        }
+    }
+
     @Test("A late answer comes, and the spans counted before it")
     func latency() throws {
         try withFault("latency=30ms") {
