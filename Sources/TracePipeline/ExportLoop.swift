@@ -127,7 +127,8 @@ final class ExportLoop {
             let isShort =
                 spans < settings.batchSpans
                 && slots[index].body.byteCount < slots[index].body.capacityBytes / 2
-            firstPendingNs = isShort ? nil : TraceClock.monotonicNs
+            // What a full batch leaves behind ended later than its first span: an early guess.
+            if isShort { firstPendingNs = nil }
             if drainingFor != nil { noteDrain(isShort: isShort) }
             if isShort, drainingFor == nil { return }
         }

@@ -152,6 +152,17 @@ struct RetryCase: Sendable, CustomTestStringConvertible {
         #expect(harness.log.lines.count == 1)
     }
 
+    @Test("An answer that comes in a byte at a time is cut off by the attempt's timeout")
+    func tricklingServer() throws {
+        let server = ScriptedServer(then: .trickle)
+        defer { server.stop() }
+        let harness = try ExporterHarness(endpoint: server.endpoint) { $0.timeoutMs = 50 }
+        let finished = harness.send()
+        #expect(finished.outcome == .dropped(.retriesExhausted))
+        #expect(finished.attempts == 1)
+        #expect(finished.indeterminate)
+    }
+
     @Test("The batch's deadline cuts an attempt that has no timeout of its own")
     func deadlineCuts() throws {
         let server = ScriptedServer(then: .hang)

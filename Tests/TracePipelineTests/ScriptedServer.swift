@@ -20,6 +20,8 @@ enum ScriptedReply {
     case close
     /// Reads the body and never answers.
     case hang
+    /// Answers 200 with a long body, a byte every few milliseconds.
+    case trickle
     /// Never reads the body.
     case neverRead
     /// Answers 200 once `ScriptedServer.release()` was called.
@@ -245,6 +247,11 @@ final class ScriptedServer: @unchecked Sendable {
                 guard send(connection, line) else { return false }
             }
             return send(connection, Array("\r\n".utf8))
+        case .trickle:
+            let head = "HTTP/1.1 200 Scripted\r\nContent-Length: 1000000\r\n\r\n"
+            guard send(connection, Array(head.utf8)) else { return false }
+            while send(connection, [0x0A]) { usleep(2_000) }
+            return false
         case .reset:
             var lingering = linger(l_onoff: 1, l_linger: 0)
             unsafe setsockopt(

@@ -150,3 +150,29 @@ import TraceCore
         #expect(log.lines.count == 1)
     }
 }
+
+@Suite struct ResourceTests {
+    @Test("Pipelines that came and went leave no descriptor and no thread behind")
+    func nothingLeaks() async {
+        await #expect(processExitsWith: .success) {
+            func open(_ folder: String) -> Int {
+                (try? FileManager.default.contentsOfDirectory(atPath: folder).count) ?? 0
+            }
+            let server = ScriptedServer()
+            func round() throws {
+                let pipeline = try PipelineHarness.pipeline(endpoint: server.endpoint)
+                PipelineHarness.end(10, of: pipeline)
+                #expect(pipeline.shutdown() == .completed)
+                #expect(pipeline.ledger.acknowledged.spans == 10)
+            }
+            // The first ones bring what stays for the process: libcurl's and Foundation's own.
+            for _ in 0..<3 { try round() }
+            let descriptors = open("/proc/self/fd")
+            for _ in 0..<20 { try round() }
+            // The server notices the end of a connection a moment later.
+            server.stop()
+            #expect(open("/proc/self/fd") <= descriptors)
+            #expect(open("/proc/self/task") <= 16)
+        }
+    }
+}
