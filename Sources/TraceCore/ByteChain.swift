@@ -4,11 +4,10 @@ import Glibc
 
 /// How a block begins; the payload follows. While it is free the same words are a `NodeHeader`.
 @safe struct BlockHeader {
-    var reserved: UInt64
     var next: UnsafeMutableRawPointer?
     /// Payload bytes in use, once the chain has moved on to the next block.
     var usedBytes: Int
-    var padding: UInt64
+    var padding = InlineArray<2, UInt64>(repeating: 0)
 }
 
 enum Block {

@@ -2,10 +2,9 @@
 // shared ring is touched once in many spans. Nodes are never unmapped while a ticket may look at them.
 import Synchronization
 
-/// How every node begins while it is free. Word 0 belongs to the owner and survives being freed
+/// How every node begins while it is free. What comes after is the owner's and survives being freed
 /// (a slot keeps its generation there).
 @safe struct NodeHeader {
-    var reserved: UInt64
     var next: UnsafeMutableRawPointer?
     /// In the first node of a batch: how many nodes hang on it.
     var batchCount: Int

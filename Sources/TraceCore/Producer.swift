@@ -72,8 +72,10 @@ struct Xoshiro256 {
         static let thread: UInt32 = 1
     }
 
-    let owner: Atomic<UInt32>
+    // Not an atomic first: the thread sanitizer takes any change of the struct for a change of its first
+    // byte.
     let core: UnsafeMutablePointer<RecorderCore>
+    let owner: Atomic<UInt32>
     /// The next in the recorder's list; never changes once it is in.
     var nextInList: UnsafeMutablePointer<Producer>?
     /// The slot this thread is in without a lock, see `SlotHold`; 0 when in none.

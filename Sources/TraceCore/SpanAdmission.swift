@@ -62,11 +62,12 @@ enum SpanAdmission {
         // seq_cst: pairs with the one in releaseRoom(); either it sees a waiter or we see the room.
         unsafe shared.pointee.waiters.add(1, ordering: .sequentiallyConsistent)
         defer { unsafe shared.pointee.waiters.subtract(1, ordering: .relaxed) }
-        unsafe tracemill_eventfd_signal(core.pointee.eventFileDescriptor)
         while !hasRoom() {
             if unsafe shared.pointee.signals.load(ordering: .acquiring) & Signal.closed != 0 {
                 return false
             }
+            // Each time: another thread may have filled the room that woke us, and be gone.
+            unsafe tracemill_eventfd_signal(core.pointee.eventFileDescriptor)
             unsafe tracemill_gate_wait(core.pointee.gate)
         }
         return true
@@ -254,6 +255,8 @@ enum SpanAdmission {
         unsafe producer.pointee.chunkBytes = start
         unsafe chunk.pointee.publishedBytes.store(start, ordering: .releasing)
         unsafe ProducerCounters.bump(producer.pointee.counters.published, by: 0 &- 1)
+        // The next late one comes here, too, and is not taken for one that found no room.
+        unsafe producer.pointee.credits &+= 1
         unsafe countDrop(core, producer, .closed, spanBytes: record)
     }
 

@@ -5,11 +5,12 @@ import Glibc
 import Synchronization
 
 @safe struct SpanSlot: ~Copyable {
-    /// See `SlotState`.
-    let state: Atomic<UInt64>
-    /// Free-list words, see `NodeHeader`; unused while the span lives.
+    /// Free-list words, see `NodeHeader`; unused while the span lives. Not the atomic first: the thread
+    /// sanitizer takes any change of the struct for a change of its first byte.
     var next: UnsafeMutableRawPointer?
     var batchCount: Int
+    /// See `SlotState`.
+    let state: Atomic<UInt64>
     /// Set on the slot's first life and the same ever after.
     var coreBits: UInt
     /// The producer of the thread that started the span.
