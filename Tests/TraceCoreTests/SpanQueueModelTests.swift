@@ -1,0 +1,462 @@
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import TraceCore
+
+/// The queue as a whole, through the public API, against what must not happen: a span lost, a span
+/// twice, a thread's spans out of order, a count that does not add up.
+@Suite struct SpanQueueModelTests {
+    struct Case: CustomTestStringConvertible {
+        var capacity: Int
+        var blocks: Bool
+        var producers: Int
+        var testDescription: String {
+            "\(capacity) spans, \(blocks ? "waiting" : "dropping"), \(producers) threads"
+        }
+    }
+    static let cases = [2, 64, 1024].flatMap { capacity in
+        [false, true].flatMap { blocks in
+            [1, 2, 8, 32].map { Case(capacity: capacity, blocks: blocks, producers: $0) }
+        }
+    }
+
+    static func harness(_ which: Case, queueBytesMax: Int? = nil) throws -> CoreHarness {
+        try CoreHarness {
+            $0.queueSpans = which.capacity
+            $0.blocksWhenFull = which.blocks
+            $0.sumsChecked = true
+            $0.queueBytesMax = queueBytesMax
+            $0.ringStartPosition = .max - 3
+        }
+    }
+
+    @Test(
+        "Every span is drained once, in its thread's order, or counted as dropped", arguments: cases
+    )
+    func exactlyOnce(which: Case) throws {
+        let harness = try Self.harness(which)
+        let queue = harness.recorder.queue
+        let perProducer = 1_920 / which.producers
+        let total = perProducer * which.producers
+        let running = SharedNumber(which.producers)
+        let tracer = harness.tracer
+        let threads = OSThreads.start {
+            OSThreads.run(count: which.producers) { producer in
+                for number in 0..<perProducer {
+                    let mark = SpanMark(producer: producer, number: number)
+                    tracer.startSpan("span", at: 1, identity: mark.identity).end(at: 2)
+                    // Now and then the consumer gets to run, so that not all is dropped.
+                    if number % 16 == 0 { yieldProcessor() }
+                }
+                running.add(-1)
+            }
+        }
+        var generator = SeededGenerator(seed: UInt64(which.capacity * 100 + which.producers))
+        var body = ExportBody(capacityBytes: 1 << 20)
+        var tally = SpanTally()
+        var disorders = 0
+        while true {
+            let wasRunning = running.value > 0
+            let wanted = 1 + Int(generator.next() % 80)
+            let spans = queue.fill(&body, spans: wanted)
+            if spans > wanted { disorders += 1 }
+            if spans > 0 { try tally.add(body) }
+            let counters = harness.recorder.counters
+            if !Self.holds(counters, capacity: which.capacity) { disorders += 1 }
+            if spans == 0 {
+                if !wasRunning { break }
+                yieldProcessor()
+            }
+        }
+        OSThreads.join(threads)
+        let counters = harness.recorder.counters
+        #expect(tally.problems == [] && disorders == 0)
+        #expect(counters.startCalls == UInt64(total) && counters.recording == UInt64(total))
+        #expect(counters.ended == UInt64(total) && counters.endedSampled == UInt64(total))
+        #expect(counters.published == UInt64(tally.count) && counters.drained == counters.published)
+        #expect(counters.published + counters.droppedQueueFull == UInt64(total))
+        #expect(queue.pendingCount == 0 && counters.live == 0 && counters.queued == 0)
+        if which.blocks { #expect(counters.droppedQueueFull == 0) }
+        // The same spans on both sides: what was drained and what was dropped make up what was made.
+        var issued: UInt64 = 0
+        for producer in 0..<which.producers {
+            for number in 0..<perProducer {
+                issued &+= SpanMark(producer: producer, number: number).identityHash
+            }
+        }
+        #expect(tally.identitySum &+ counters.droppedIdentitySum == issued)
+    }
+
+    /// The inequalities that hold at any moment.
+    static func holds(_ counters: CoreCounters, capacity: Int) -> Bool {
+        let dropped =
+            counters.droppedQueueFull + counters.droppedAfterShutdown + counters.droppedOversize
+        return counters.drained <= counters.published
+            && counters.published + dropped <= counters.endedSampled
+            && counters.endedSampled <= counters.ended && counters.ended <= counters.recording
+            && counters.recording <= counters.startCalls
+    }
+
+    @Test(
+        "The bound is in spans: so many wait, the next is dropped", arguments: [1, 2, 7, 64, 1024])
+    func bound(capacity: Int) throws {
+        let harness = try CoreHarness { $0.queueSpans = capacity }
+        for round in 1...3 as ClosedRange<UInt64> {
+            for _ in 0..<capacity + 5 { harness.tracer.startSpan("span").end() }
+            #expect(harness.recorder.queue.pendingCount == capacity)
+            #expect(harness.recorder.counters.droppedQueueFull == 5 * round)
+            #expect(try harness.drain(spans: 100).count == capacity)
+        }
+    }
+
+    @Test("Large spans and small ones keep their order", arguments: [1, 2, 4])
+    func largeSpans(producers: Int) throws {
+        let which = Case(capacity: 64, blocks: true, producers: producers)
+        let harness = try Self.harness(which, queueBytesMax: 1 << 20)
+        let queue = harness.recorder.queue
+        let key = AttributeKey("payload")
+        let sizes = [0, 10, 3_000, 65_300, 65_376, 65_400, 65_536, 131_072, 400_000]
+        let perProducer = 60
+        let running = SharedNumber(producers)
+        let tracer = harness.tracer
+        let threads = OSThreads.start {
+            OSThreads.run(count: producers) { producer in
+                var generator = SeededGenerator(seed: UInt64(producer))
+                for number in 0..<perProducer {
+                    let span = tracer.startSpan(
+                        "span", identity: SpanMark(producer: producer, number: number).identity)
+                    let size = generator.pick(sizes)
+                    span.setAttribute(key, string: String(repeating: "x", count: size))
+                    span.end()
+                }
+                running.add(-1)
+            }
+        }
+        var body = ExportBody(capacityBytes: 2 << 20)
+        var tally = SpanTally()
+        while true {
+            let wasRunning = running.value > 0
+            if queue.fill(&body, spans: 7) > 0 {
+                try tally.add(body)
+            } else if wasRunning {
+                yieldProcessor()
+            } else {
+                break
+            }
+        }
+        OSThreads.join(threads)
+        #expect(tally.problems == [] && tally.count == producers * perProducer)
+        #expect(harness.recorder.counters.droppedQueueFull == 0)
+        #expect(harness.recorder.counters.droppedOversize == 0)
+    }
+
+    @Test("More threads than chunks: each gets on", arguments: [false, true])
+    func moreThreadsThanChunks(blocks: Bool) throws {
+        // Two chunks of 64 KiB in the queue, eight threads that keep one open each.
+        let which = Case(capacity: 1024, blocks: blocks, producers: 8)
+        let harness = try Self.harness(which, queueBytesMax: 1 << 16)
+        let tracer = harness.tracer
+        let key = AttributeKey("payload")
+        let ready = SharedNumber()
+        let running = SharedNumber(8)
+        let threads = OSThreads.start {
+            OSThreads.run(count: 8) { producer in
+                for number in 0..<40 {
+                    let span = tracer.startSpan(
+                        "span", identity: SpanMark(producer: producer, number: number).identity)
+                    span.setAttribute(key, string: String(repeating: "x", count: 20_000))
+                    span.end()
+                    if number == 0 {
+                        // All hold a chunk open at once.
+                        ready.add()
+                        ready.wait(for: 8)
+                    }
+                }
+                running.add(-1)
+            }
+        }
+        var body = ExportBody(capacityBytes: 1 << 20)
+        var tally = SpanTally()
+        while true {
+            let wasRunning = running.value > 0
+            if harness.recorder.queue.fill(&body, spans: 50) > 0 {
+                try tally.add(body)
+            } else if wasRunning {
+                yieldProcessor()
+            } else {
+                break
+            }
+        }
+        OSThreads.join(threads)
+        let counters = harness.recorder.counters
+        #expect(tally.problems == [])
+        #expect(UInt64(tally.count) + counters.droppedQueueFull == 320)
+        // At least the first of each, which found a chunk to open.
+        #expect(tally.count >= 8)
+        if blocks { #expect(tally.count == 320) }
+    }
+
+    @Test(
+        "A large span of an idle thread does not keep its memory from others",
+        arguments: [false, true])
+    func idleOwnChunk(blocks: Bool) throws {
+        let harness = try CoreHarness {
+            $0.queueBytesMax = 1 << 20
+            $0.blocksWhenFull = blocks
+        }
+        let tracer = harness.tracer
+        let key = AttributeKey("payload")
+        let step = SharedNumber()
+        let threads = OSThreads.start {
+            OSThreads.run(count: 3) { index in
+                step.wait(for: 2 * index)
+                let span = tracer.startSpan("large")
+                span.setAttribute(key, string: String(repeating: "x", count: 600_000))
+                span.end()
+                step.add()
+                // Stays alive, with whatever it holds, until all are done.
+                step.wait(for: 5)
+            }
+        }
+        var found = 0
+        for index in 0..<3 {
+            step.wait(for: 2 * index + 1)
+            found += try harness.drain().count
+            step.add()
+        }
+        OSThreads.join(threads)
+        #expect(found == 3 && harness.recorder.counters.droppedQueueFull == 0)
+    }
+
+    @Test("A span that no chunk could hold is counted oversize, also by a queue that waits")
+    func largerThanTheQueue() throws {
+        for blocks in [false, true] {
+            let harness = try CoreHarness {
+                $0.queueBytesMax = 1 << 16
+                $0.blocksWhenFull = blocks
+                $0.sumsChecked = true
+            }
+            let mark = SpanMark(producer: 3, number: 4)
+            let span = harness.tracer.startSpan("span", identity: mark.identity)
+            span.setAttribute(
+                AttributeKey("payload"), string: String(repeating: "x", count: 90_000))
+            span.end()
+            let counters = harness.recorder.counters
+            #expect(counters.droppedOversize == 1 && counters.published == 0)
+            #expect(counters.droppedIdentitySum == mark.identityHash)
+        }
+    }
+
+    @Test("A span that a request cannot hold is counted oversize")
+    func largerThanARequest() throws {
+        let harness = try CoreHarness {
+            $0.blocksMax = 17_000
+            $0.sumsChecked = true
+        }
+        let mark = SpanMark(producer: 0, number: 0)
+        let span = harness.tracer.startSpan("span", identity: mark.identity)
+        let text = String(repeating: "x", count: SpanAdmission.spanBytesMax)
+        span.setAttribute(AttributeKey("payload"), string: text)
+        span.end()
+        harness.tracer.startSpan("small").end()
+        let counters = harness.recorder.counters
+        #expect(counters.droppedOversize == 1 && counters.published == 1)
+        #expect(counters.droppedIdentitySum == mark.identityHash)
+        #expect(try harness.drain().map(\.name) == ["small"])
+    }
+
+    @Test("What does not fit the exporter's body is passed over and counted, the rest goes on")
+    func largerThanTheBody() throws {
+        let harness = try CoreHarness { $0.sumsChecked = true }
+        var dropped: UInt64 = 0
+        for number in 0..<30 {
+            let mark = SpanMark(producer: 0, number: number)
+            let span = harness.tracer.startSpan("span", identity: mark.identity)
+            if number % 3 == 1 {
+                span.setAttribute(
+                    AttributeKey("long"), string: String(repeating: "x", count: 5_000))
+                dropped &+= mark.identityHash
+            }
+            span.end()
+        }
+        let found = try harness.drain(bodyBytes: 2_000)
+        #expect(
+            found.map { UInt64($0.spanID, radix: 16) }
+                == (0..<30).filter { $0 % 3 != 1 }.map { UInt64($0 + 1) })
+        let counters = harness.recorder.counters
+        #expect(counters.droppedOversize == 10 && counters.droppedIdentitySum == dropped)
+        #expect(counters.published == 20 && counters.drained == 20 && counters.endedSampled == 30)
+        #expect(harness.recorder.queue.pendingCount == 0)
+        // Their room is free again.
+        #expect(harness.recorder.queue.seal())
+    }
+
+    @Test(
+        "A body is cut off at its bytes, and the next one goes on", arguments: [400, 1_000, 5_000])
+    func bodyLimit(bodyBytes: Int) throws {
+        let harness = try CoreHarness()
+        for number in 0..<200 {
+            harness.tracer.startSpan(
+                "span", identity: SpanMark(producer: 0, number: number).identity
+            ).end()
+        }
+        var body = ExportBody(capacityBytes: bodyBytes)
+        var tally = SpanTally()
+        var bodies = 0
+        while harness.recorder.queue.fill(&body, spans: 512) > 0 {
+            #expect(body.byteCount <= bodyBytes)
+            bodies += 1
+            try tally.add(body)
+        }
+        #expect(tally.count == 200 && bodies > 2)
+    }
+
+    @Test("Tracers made while the exporter drains are drained, too")
+    func tracersOnTheWay() throws {
+        let harness = try CoreHarness { $0.blocksWhenFull = true }
+        let provider = harness.provider
+        let running = SharedNumber(2)
+        let threads = OSThreads.start {
+            OSThreads.run(count: 2) { producer in
+                for number in 0..<400 {
+                    let tracer = provider.tracer(name: "scope \(producer) \(number)")
+                    tracer.startSpan(
+                        "span", identity: SpanMark(producer: producer, number: number).identity
+                    ).end()
+                }
+                running.add(-1)
+            }
+        }
+        var count = 0
+        while true {
+            let wasRunning = running.value > 0
+            let found = try harness.drain(spans: 5)
+            count += found.count
+            if found.isEmpty, !wasRunning { break }
+        }
+        OSThreads.join(threads)
+        #expect(count == 800)
+    }
+
+    @Test("Threads that come and go hand on what they had", arguments: [2, 64, 1024])
+    func threadsComeAndGo(capacity: Int) throws {
+        let which = Case(capacity: capacity, blocks: true, producers: 4)
+        let harness = try Self.harness(which)
+        let tracer = harness.tracer
+        let running = SharedNumber(1)
+        let threads = OSThreads.start {
+            for wave in 0..<60 {
+                OSThreads.run(count: 4) { index in
+                    for number in 0..<9 {
+                        let mark = SpanMark(producer: wave * 4 + index, number: number)
+                        tracer.startSpan("span", identity: mark.identity).end()
+                    }
+                }
+            }
+            running.add(-1)
+        }
+        var body = ExportBody(capacityBytes: 1 << 20)
+        var tally = SpanTally()
+        while true {
+            let wasRunning = running.value > 0
+            if harness.recorder.queue.fill(&body, spans: 11) > 0 {
+                try tally.add(body)
+            } else if wasRunning {
+                yieldProcessor()
+            } else {
+                break
+            }
+        }
+        OSThreads.join(threads)
+        #expect(tally.problems == [] && tally.count == 60 * 4 * 9)
+        // 240 threads, never more than four at a time.
+        #expect(unsafe harness.recorder.core.pointee.producerCount.load(ordering: .relaxed) <= 4)
+    }
+
+    @Test("What ended before a drain began is in it, however chunks move meanwhile")
+    func completeDrain() throws {
+        // Chunks fill after a few spans each, and are sent off while the consumer looks.
+        let harness = try CoreHarness { $0.queueSpans = 1 << 16 }
+        let tracer = harness.tracer
+        let key = AttributeKey("payload")
+        let text = String(repeating: "x", count: 3_900)
+        let ended = (0..<2).map { _ in SharedNumber() }
+        let stop = SharedNumber()
+        let threads = OSThreads.start {
+            OSThreads.run(count: 2) { producer in
+                for number in 0..<4_000 where stop.value == 0 {
+                    let span = tracer.startSpan(
+                        "span", identity: SpanMark(producer: producer, number: number).identity)
+                    span.setAttribute(key, string: text)
+                    span.end()
+                    ended[producer].add()
+                }
+                stop.add()
+            }
+        }
+        var body = ExportBody(capacityBytes: 64 << 20)
+        var drained = [0, 0]
+        var missing = 0
+        while true {
+            let isLast = stop.value == 2
+            let before = ended.map(\.value)
+            // More than can be pending: one look takes all.
+            _ = harness.recorder.queue.fill(&body, spans: 1 << 16)
+            for message in body.spanCount > 0 ? try CoreHarness.messages(in: body) : [] {
+                let mark = try SpanMark(message: message)
+                drained[mark.producer] = max(drained[mark.producer], mark.number + 1)
+            }
+            for producer in 0..<2 where drained[producer] < before[producer] { missing += 1 }
+            if isLast { break }
+        }
+        OSThreads.join(threads)
+        #expect(missing == 0)
+    }
+
+    @Test("Resources and scopes are told apart by their bytes, and grouped")
+    func grouping() throws {
+        let harness = try CoreHarness()
+        let composed = "caf\u{e9}"
+        let decomposed = "cafe\u{301}"
+        for name in [composed, decomposed, composed] {
+            harness.provider.tracer(name: name).startSpan("in \(name)" == "" ? "" : "span").end()
+        }
+        let other = TracerProvider(
+            recorder: harness.recorder, resource: Resource(serviceName: "other"),
+            sampler: .alwaysOn)
+        other.tracer(name: "lib", version: "1.2", schemaURL: "https://example.org").startSpan(
+            "span"
+        ).end()
+        harness.tracer.startSpan("span").end()
+        var body = ExportBody(capacityBytes: 1 << 16)
+        #expect(harness.recorder.queue.fill(&body, spans: 100) == 5)
+        let request = unsafe try wireFields(Array(body.bytes))
+        #expect(request.map(\.number) == [1, 1])
+        let scopes = try request.map { resource in
+            try wireFields(resource.bytes).filter { $0.number == 2 }.map { scope in
+                let fields = try wireFields(scope.bytes)
+                let name = try wireFields(fields.first { $0.number == 1 }?.bytes ?? [])
+                return (
+                    name.map(\.bytes), fields.filter { $0.number == 2 }.count,
+                    fields.last { $0.number == 3 }?.text
+                )
+            }
+        }
+        #expect(scopes.map(\.count) == [3, 1])
+        let counts = Dictionary(uniqueKeysWithValues: scopes[0].map { ($0.0.first ?? [], $0.1) })
+        #expect(counts[Array(composed.utf8)] == 2 && counts[Array(decomposed.utf8)] == 1)
+        #expect(scopes[1][0].0 == [Array("lib".utf8), Array("1.2".utf8)])
+        #expect(scopes[1][0].2 == "https://example.org")
+    }
+
+    @Test("One end in so many carries its instant", arguments: [0, 1, 3, 64])
+    func timedEnds(oneIn: Int) throws {
+        let harness = try CoreHarness { $0.timeOneIn = oneIn }
+        for _ in 0..<200 { harness.tracer.startSpan("span").end() }
+        var body = ExportBody(capacityBytes: 1 << 20)
+        #expect(harness.recorder.queue.fill(&body, spans: 512) == 200)
+        #expect(body.timedEndCycles.count == (oneIn == 0 ? 0 : (200 + oneIn - 1) / oneIn))
+        #expect(body.timedEndCycles == body.timedEndCycles.sorted())
+    }
+}
