@@ -144,15 +144,35 @@ extension ScenarioReader {
     private func sink(_ node: Node?) -> SinkDeclaration {
         var sink = SinkDeclaration()
         guard let node, let fields = fields(of: node, .sink) else { return sink }
-        sink.latency = fields["latency"].flatMap { distribution($0, .duration) }
         if let faultsNode = fields["faults"], let elements = list(faultsNode, "faults") {
-            sink.faults = elements.map { element in
-                entries(element, "a fault such as `{at: 5s, kind: refuse}`").compactMap { entry in
-                    text(entry.value, "a word or number").map { (entry.name, $0) }
-                }
-            }
+            sink.faults = elements.map { fault($0) }
+        }
+        // Behind the faults, since the first rule that applies decides.
+        if let latency = fields["latency"], duration(latency) != nil,
+            let text = fields.string("latency")
+        {
+            sink.faults.append([("latency", text)])
         }
         return sink
+    }
+
+    /// `{status: 503, count: 3}` or `status=503,count=3`.
+    private func fault(_ node: Node) -> [(key: String, value: String)] {
+        if case .scalar(let scalar) = node {
+            return scalar.string.split(separator: ",").compactMap { part in
+                let words = part.split(separator: "=", maxSplits: 1).map(String.init)
+                guard words.count == 2 else {
+                    report(
+                        .badValue, at: node.position,
+                        "`\(part)` is no part of a fault; write for example `status=503,count=3`")
+                    return nil
+                }
+                return (words[0], words[1])
+            }
+        }
+        return entries(node, "a fault such as `{status: 503, count: 3}`").compactMap { entry in
+            text(entry.value, "a word or number").map { (entry.name, $0) }
+        }
     }
 
     private func run(_ node: Node?) -> RunDeclaration {

@@ -1,3 +1,4 @@
+import TraceCore
 import Yams
 
 /// The pipeline under test from its node.
@@ -35,6 +36,24 @@ extension ScenarioReader {
     }
 
     private func sampler(_ node: Node) -> PipelineDeclaration.Sampler {
+        let sampler = samplerDeclaration(node)
+        do throws(SamplerError) {
+            _ = try Sampler(name: sampler.name, argument: sampler.argument)
+        } catch {
+            let hint: String
+            if case .unknownName(let name) = error,
+                let nearest = nearestWord(to: name, among: Sampler.names)
+            {
+                hint = "; did you mean `\(nearest)`?"
+            } else {
+                hint = ""
+            }
+            report(.badValue, at: sampler.position, "\(error)\(hint)")
+        }
+        return sampler
+    }
+
+    private func samplerDeclaration(_ node: Node) -> PipelineDeclaration.Sampler {
         var sampler = PipelineDeclaration.Sampler()
         sampler.position = node.position
         if case .scalar(let scalar) = node {

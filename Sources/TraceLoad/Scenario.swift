@@ -196,10 +196,8 @@ public struct PipelineDeclaration: Sendable {
     public var exporter = Exporter()
 }
 
-/// Passed on to the embedded sink as written.
+/// Rules for the embedded sink, passed on as written; `latency` is the last of them.
 public struct SinkDeclaration: Sendable {
-    /// ns
-    public var latency: Distribution?
     public var faults: [[(key: String, value: String)]] = []
 }
 

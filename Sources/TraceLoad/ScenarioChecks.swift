@@ -11,6 +11,8 @@ struct ScenarioChecks {
     static let callDepthMax = 100
     /// Most spans a trace may have; plans number them in 16 bits.
     static let spansPerTraceMax = 10_000
+    static let instancesMax = 60_000
+    static let spanShapesMax = 60_000
 
     init(scenario: Scenario, reader: ScenarioReader) {
         self.scenario = scenario
@@ -43,7 +45,39 @@ struct ScenarioChecks {
         }
         for traffic in scenario.traffic { check(traffic) }
         checkSaturation()
+        checkSize()
         checkCalls()
+    }
+
+    /// Plans number instances and kinds of spans in 16 bits.
+    private func checkSize() {
+        let instances = scenario.services.reduce(0) { $0 + $1.instances }
+        if instances > Self.instancesMax, let service = scenario.services.first {
+            reader.report(
+                .tooLarge, at: service.position,
+                "the services have \(instances) instances in all, more than \(Self.instancesMax); "
+                    + "lower `instances`")
+        }
+        let shapes = scenario.services.reduce(0) { sum, service in
+            sum + service.operations.reduce(0) { $0 + 2 + Self.callCount($1.script) }
+        }
+        if shapes > Self.spanShapesMax, let service = scenario.services.first {
+            reader.report(
+                .tooLarge, at: service.position,
+                "the scenario has \(shapes) kinds of spans, more than \(Self.spanShapesMax); "
+                    + "write fewer operations and calls")
+        }
+    }
+
+    private static func callCount(_ steps: [StepDeclaration]) -> Int {
+        steps.reduce(0) { count, step in
+            switch step.action {
+            case .work: count
+            case .call, .publish: count + 1
+            case .parallel(let steps, _): count + callCount(steps)
+            case .choose(let choices): choices.reduce(count) { $0 + callCount($1.script) }
+            }
+        }
     }
 
     // MARK: Operations

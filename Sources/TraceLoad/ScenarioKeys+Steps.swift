@@ -135,8 +135,10 @@ extension ScenarioSection {
             ]
         default:
             [
-                .init("latency", .durationDistribution, default: "0ms", "Added to each reply."),
-                .init("faults", .list(.map(.string)), default: "[]", "What goes wrong, when."),
+                .init("latency", .duration, default: "0ms", "Added to each reply."),
+                .init(
+                    "faults", .list(.either([.string, .map(.string)])), default: "[]",
+                    "Rules as `tracemill sink --fault` takes them; the first that applies decides."),
             ]
         }
     }

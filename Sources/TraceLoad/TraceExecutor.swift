@@ -19,8 +19,11 @@ import TraceResults
     private var untilTimedStart: Int
     private var untilTimedEnd: Int
     private let timedOneIn: Int
+    /// Gaps between timed calls are random: an even one would meet the same span of a trace of 8 or
+    /// 16 spans again and again.
+    private var gaps: RandomStream
 
-    /// `timedOneIn` 0 times nothing.
+    /// One call in `timedOneIn` on average is timed; 0 times nothing.
     init(tables: ReplayTables, cipher: SpanIdentityCipher, timedOneIn: Int) {
         self.tables = tables
         unsafe shapes = ReplayMemory.copy(tables.shapes)
@@ -28,9 +31,15 @@ import TraceResults
         unsafe tracers = unsafe ReplayMemory.copy(tables.tracers)
         unsafe knownText = ReplayMemory.copy(tables.text)
         self.cipher = cipher
-        self.timedOneIn = timedOneIn > 0 ? timedOneIn : .max
-        untilTimedStart = self.timedOneIn
-        untilTimedEnd = self.timedOneIn
+        self.timedOneIn = timedOneIn
+        gaps = RandomStream(seed: UInt64(timedOneIn), position: 0)
+        (untilTimedStart, untilTimedEnd) = (.max, .max)
+        (untilTimedStart, untilTimedEnd) = (nextGap(), nextGap())
+    }
+
+    /// From 1 to twice the mean less 1.
+    private mutating func nextGap() -> Int {
+        timedOneIn > 0 ? 1 + Int(gaps.below(UInt64(2 * timedOneIn - 1))) : .max
     }
 
     /// Spans started and traces finished since the last call.
@@ -142,17 +151,18 @@ import TraceResults
                     identity: identity, attributes: shape.pointee.attributes, links: links)
             }
         } else {
-            untilTimedStart = timedOneIn
+            untilTimedStart = nextGap()
             span = unsafe tracer._withUnsafeGuaranteedRef { tracer in
                 let before = CallTimer.now()
-                _ = tracer.decide(parent: parent, traceID: traceID)
-                let between = CallTimer.now()
                 let span = unsafe tracer.startSpan(
                     shape.pointee.name, kind: shape.pointee.kind, parent: parent, at: time,
                     identity: identity, attributes: shape.pointee.attributes, links: links)
+                let between = CallTimer.now()
+                // Behind the start, which so has to fetch what it needs itself.
+                _ = tracer.decide(parent: parent, traceID: traceID)
                 let after = CallTimer.now()
-                timings.decide.record(CallTimer.nanoseconds(between &- before))
-                timings.start.record(CallTimer.nanoseconds(after &- between))
+                timings.start.record(CallTimer.nanoseconds(between &- before))
+                timings.decide.record(CallTimer.nanoseconds(after &- between))
                 return span
             }
         }
@@ -166,7 +176,7 @@ import TraceResults
         if untilTimedEnd > 0 {
             span.end(at: time)
         } else {
-            untilTimedEnd = timedOneIn
+            untilTimedEnd = nextGap()
             let before = CallTimer.now()
             span.end(at: time)
             timings.end.record(CallTimer.nanoseconds(CallTimer.now() &- before))

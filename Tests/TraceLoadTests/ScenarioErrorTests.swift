@@ -228,6 +228,10 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         ("pipeline: {propagators: [b3]}", .notSupported, "`b3`"),
         ("pipeline: {propagators: []}", .badValue, "[tracecontext]"),
         ("pipeline: {tail: []}", .notSupported, "`tail`"),
+        ("pipeline: {sampler: always_onn}", .badValue, "did you mean `always_on`?"),
+        ("pipeline: {sampler: {name: traceidratio, argument: 2}}", .badValue, "0 to 1"),
+        ("sink: {faults: [status]}", .badValue, "status=503"),
+        ("sink: {latency: {uniform: [1ms, 2ms]}}", .badDuration, "a duration"),
         ("pipeline: {processor: {queue: 10, batch: 20}}", .badCombination, "at most `queue`"),
         ("pipeline: {exporter: {encoding: json}}", .notSupported, "protobuf"),
         ("pipeline: {exporter: {endpoint: localhost}}", .badValue, "http://"),
@@ -348,6 +352,17 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         let binary = ScenarioDocumentProbe.read(bytes: [0xFF, 0xFE, 0x00])
         #expect(binary == .notYAML)
         #expect(ScenarioDocumentProbe.readMissing() == .unreadable)
+    }
+
+    @Test func `More instances than plans can number are refused`() {
+        let services = (0..<7).map { "s\($0): {instances: 9000, operations: {o: {}}}" }
+        let text = """
+            version: 1
+            name: wide
+            services: {\(services.joined(separator: ", "))}
+            traffic: [{root: s0/o, stages: [{duration: 1s, rate: 1}]}]
+            """
+        #expect(errors(text).map(\.kind) == [.tooLarge])
     }
 
     @Test func `The nearest word is found within reason`() {

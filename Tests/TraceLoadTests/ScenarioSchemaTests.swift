@@ -42,7 +42,10 @@ import Testing
         #expect(scenario.identifiers == .fixed)
         #expect(scenario.run.workers == 2)
         #expect(scenario.run.drainNs == 3e9)
-        #expect(scenario.sink.faults.first?.map(\.key) == ["at", "kind", "status"])
+        #expect(
+            scenario.sink.faults.map { $0.map(\.key) } == [
+                ["status", "count"], ["reset"], ["latency"],
+            ])
         #expect(scenario.pipeline.sampler.argument == "0.25")
         #expect(scenario.pipeline.limits.attributesPerLink == 6)
         #expect(scenario.pipeline.exporter.retryMaxElapsedNs == 9e9)
@@ -105,7 +108,7 @@ enum EveryKey {
           limits: {attribute_count_limit: 1, attribute_value_length_limit: 2, event_count_limit: 3, link_count_limit: 4, attribute_per_event_limit: 5, attribute_per_link_limit: 6}
           processor: {type: batch, queue: 100, batch: 10, delay: 1s, timeout: 2s, on_full: drop}
           exporter: {type: otlp, endpoint: "http://localhost:1/v1/traces", encoding: protobuf, compression: gzip, headers: {x-key: "${KEY}"}, timeout: 1s, connections: 2, retry: {initial: 1s, max: 2s, max_elapsed: 9s}}
-        sink: {latency: 1ms, faults: [{at: 1s, kind: status, status: 503}]}
+        sink: {latency: 1ms, faults: [{status: 503, count: 3}, reset=after]}
         run: {warmup: 1s, drain: 3s, repeats: 1, workers: 2}
         """
 }
