@@ -56,14 +56,12 @@ extension ScenarioReader {
             }
             traffic = elements.compactMap { self.traffic($0) }
         }
-        let isSaturating =
-            clock == .simulated && traffic.contains { $0.stages.contains { $0.rate == .max } }
         return Scenario(
             file: file, name: fields.string("name") ?? "",
             description: fields.string("description") ?? "", seed: seed(fields),
             identifiers: fields.choice("ids") ?? .salted, clock: clock, services: services,
             traffic: traffic,
-            pipeline: pipeline(fields["pipeline"], blocksByDefault: isSaturating),
+            pipeline: pipeline(fields["pipeline"], blocksByDefault: clock == .simulated),
             sink: sink(fields["sink"]), run: run(fields["run"]))
     }
 

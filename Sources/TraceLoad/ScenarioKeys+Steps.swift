@@ -76,15 +76,21 @@ extension ScenarioSection {
             ]
         case .limits:
             [
-                .init("attribute_count_limit", .integer(minimum: 0), default: "128", "A span."),
+                .init(
+                    "attribute_count_limit", .integer(minimum: 0), default: "128",
+                    "Attributes of a span."),
                 .init(
                     "attribute_value_length_limit", .integer(minimum: 0), default: "infinity",
                     "Unicode scalars of a string value."),
-                .init("event_count_limit", .integer(minimum: 0), default: "128", "A span."),
-                .init("link_count_limit", .integer(minimum: 0), default: "128", "A span."),
                 .init(
-                    "attribute_per_event_limit", .integer(minimum: 0), default: "128", "An event."),
-                .init("attribute_per_link_limit", .integer(minimum: 0), default: "128", "A link."),
+                    "event_count_limit", .integer(minimum: 0), default: "128", "Events of a span."),
+                .init("link_count_limit", .integer(minimum: 0), default: "128", "Links of a span."),
+                .init(
+                    "attribute_per_event_limit", .integer(minimum: 0), default: "128",
+                    "Attributes of an event."),
+                .init(
+                    "attribute_per_link_limit", .integer(minimum: 0), default: "128",
+                    "Attributes of a link."),
             ]
         case .processor:
             [
@@ -95,7 +101,7 @@ extension ScenarioSection {
                 .init("timeout", .duration, default: "30s", "Longest export."),
                 .init(
                     "on_full", .choice(["drop", "block"]),
-                    default: "block when simulated at `rate: max`, else drop",
+                    default: "block under the simulated clock, else drop",
                     "What the end of a span does when the queue is full."),
             ]
         case .exporter:

@@ -31,7 +31,15 @@ import Testing
             #expect(Set(properties.keys) == Set(supported))
             #expect(definition["additionalProperties"] as? Bool == false)
         }
-        #expect(ScenarioSchema.markdownTables().contains("| `circuit_breaker` |"))
+    }
+
+    @Test func `The reference page ends with the tables that the key table gives`() throws {
+        let url = RepositoryScenario.folder.deletingLastPathComponent()
+            .appending(path: "docs/scenarios.md")
+        let page = try String(contentsOf: url, encoding: .utf8)
+        #expect(
+            page.hasSuffix(ScenarioSchema.markdownTables()),
+            "replace the tables of docs/scenarios.md by ScenarioSchema.markdownTables()")
     }
 
     /// Reads a file with every supported key, so that a key the parser forgets shows as never used.
