@@ -102,20 +102,48 @@ public struct OTLPHTTPSettings: Sendable {
                     shown.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
     }
 
-    /// Texts that must not be printed, even when a server echoes them.
+    /// Texts that must not be printed, even when a server echoes them: header values, user-info of
+    /// the URLs, as written, decoded and as Basic authentication sends it. Longest first.
     var secrets: [String] {
-        var found = headers.map(\.value).filter { $0.utf8.count >= 4 }
+        var found = Set(headers.map(\.value).filter { $0.utf8.count >= 4 })
         for address in [endpoint, proxy ?? ""] {
             guard let mark = address.range(of: "://") else { continue }
             let authority = address[mark.upperBound...].prefix { $0 != "/" && $0 != "?" }
             guard let at = authority.lastIndex(of: "@") else { continue }
-            let userInfo = authority[..<at]
-            found.append(String(userInfo))
-            if let colon = userInfo.firstIndex(of: ":") {
-                found.append(String(userInfo[userInfo.index(after: colon)...]))
+            let written = String(authority[..<at])
+            let decoded = PercentEncoding.decode(written) ?? written
+            found.insert(OTLPTree.base64(Array(decoded.utf8)[...]))
+            for userInfo in [written, decoded] {
+                found.insert(userInfo)
+                if let colon = userInfo.firstIndex(of: ":") {
+                    found.insert(String(userInfo[userInfo.index(after: colon)...]))
+                }
             }
         }
         return found.filter { !$0.isEmpty }.sorted { $0.utf8.count > $1.utf8.count }
+    }
+}
+
+extension OTLPHTTPSettings: CustomStringConvertible, CustomDebugStringConvertible,
+    CustomReflectable
+{
+    /// Without header values and user-info.
+    public var description: String {
+        "OTLPHTTPSettings(endpoint: \(printableEndpoint), headers: \(headers), "
+            + "compression: \(compression.rawValue), timeoutMs: \(timeoutMs), "
+            + "connections: \(connections))"
+    }
+
+    public var debugDescription: String { description }
+
+    public var customMirror: Mirror {
+        Mirror(
+            self,
+            children: [
+                "endpoint": printableEndpoint, "headers": headers,
+                "compression": compression, "timeoutMs": timeoutMs, "connections": connections,
+                "proxy": proxy.map(Self.printable) ?? "",
+            ])
     }
 }
 

@@ -169,7 +169,7 @@ extension OTLPTree {
             as: UTF8.self)
     }
 
-    private static func base64(_ bytes: ArraySlice<UInt8>) -> String {
+    static func base64(_ bytes: ArraySlice<UInt8>) -> String {
         let digits = Array(
             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
         var text: [UInt8] = []

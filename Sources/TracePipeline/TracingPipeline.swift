@@ -14,9 +14,10 @@ public final class TracingPipeline: Sendable {
     public let provider: TracerProvider
     private let configuration: TracingConfiguration
 
-    /// - Throws: ``ConfigurationError`` when a setting cannot be used, `RecorderError` when the core
-    ///   cannot be made. Nothing is left running then.
-    public init(_ configuration: TracingConfiguration) throws {
+    /// Starts the exporter thread.
+    ///
+    /// - Throws: a setting that cannot be used; nothing is left running then.
+    public init(_ configuration: TracingConfiguration) throws(ConfigurationError) {
         try configuration.validate()
         self.configuration = configuration
         var batch = configuration.batch
@@ -33,7 +34,11 @@ public final class TracingPipeline: Sendable {
             settings.numbersBatches = true
             exporter = .otlp(settings)
         }
-        recorder = try SpanRecorder(options: options)
+        do {
+            recorder = try SpanRecorder(options: options)
+        } catch {
+            throw .recorder(error)
+        }
         recorder.isEnabled = !configuration.isDisabled
         processor = try BatchProcessor(
             recorder: recorder, settings: batch, exporter: exporter,
