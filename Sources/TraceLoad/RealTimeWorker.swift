@@ -56,6 +56,7 @@ struct RealTimeWorker {
 
     /// Live traces are always finished, in their own time; true when the schedule ran out.
     mutating func run(_ planner: inout Planner, _ executor: inout TraceExecutor) -> Bool {
+        ReplayThread.sharpenSleep()
         defer { for trace in traces { trace.live.deallocate() } }
         var arrival = plan(&planner)
         let isEmpty = arrival == nil
