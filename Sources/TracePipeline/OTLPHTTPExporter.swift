@@ -6,23 +6,6 @@ import Glibc
 import Logging
 import TraceCore
 
-/// A batch that has been settled.
-struct FinishedExport {
-    var slot: Int
-    var outcome: BatchOutcome
-    /// An attempt may have been taken by the server without its acknowledgement having arrived. With
-    /// an acknowledged outcome: the server may hold duplicates.
-    var indeterminate: Bool
-    /// Requests begun on a connection, and connects that failed; libcurl's own repeats included.
-    var attempts: Int
-    /// Monotonic nanoseconds; 0 when nothing was sent.
-    var firstSentNs: UInt64
-    var lastSentNs: UInt64
-    var settledNs: UInt64
-    /// Bytes of one request's body on the wire, after compression.
-    var wireByteCount: Int
-}
-
 /// The transport and its retries.
 ///
 /// The owner hands a body to a free slot with ``submit(slot:number:payload:deadlineNs:nowNs:)``, calls
@@ -134,9 +117,6 @@ final class OTLPHTTPExporter {
     }
 
     // MARK: Handing over
-
-    /// Whether a batch could be begun now; waiting ones count as taking their connection.
-    var busyCount: Int { slots.count { if case .free = $0.state { false } else { true } } }
 
     /// Takes a body into a free slot. It is sent by the next ``step(nowNs:)``.
     ///

@@ -3,27 +3,6 @@
 
 import CCurl
 
-/// Why spans were dropped after their end; each span dropped is counted under one of these.
-public enum DropReason: String, Sendable, CaseIterable {
-    /// The server, or TLS, refused in a way that trying again does not change.
-    case refused
-    /// No acceptance before the deadline, or within the allowed attempts; an attempt that timed
-    /// out after it was sent is not repeated and counts here.
-    case retriesExhausted
-    /// A request body above what OTLP/HTTP allows.
-    case oversize
-    /// The pipeline was shut down before they could be delivered.
-    case shutdown
-}
-
-/// What became of a batch, once and for all.
-public enum BatchOutcome: Sendable, Equatable {
-    case acknowledged
-    /// Taken, but for this many of its spans (partial success); never sent again.
-    case rejected(spans: UInt64)
-    case dropped(DropReason)
-}
-
 /// What one attempt means.
 struct AttemptVerdict: Equatable {
     enum Step: Equatable {
