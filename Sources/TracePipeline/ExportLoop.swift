@@ -83,9 +83,7 @@ final class ExportLoop {
         }
         if let deadlineNs, deadlineNs != shutdownDeadlineNs {
             shutdownDeadlineNs = deadlineNs
-            if case .http(let http) = exporter {
-                http.beginShutdown(deadlineNs: deadlineNs, nowNs: TraceClock.monotonicNs)
-            }
+            if case .http(let http) = exporter { http.beginShutdown(deadlineNs: deadlineNs) }
         }
     }
 

@@ -58,8 +58,8 @@ final class OTLPHTTPExporter {
     private var sendingCount = 0
     /// No request is begun before this moment: the server asked for it.
     private var heldUntilNs: UInt64 = 0
-    /// No attempt is begun from here on; set at shutdown.
-    private var shutdownDeadlineNs = UInt64.max
+    /// No attempt is begun from here on; nil before shutdown.
+    private var shutdownDeadlineNs: UInt64?
 
     /// - Parameter slotCount: batches held at once: in flight, and one more being built or waiting.
     init(
@@ -206,13 +206,9 @@ final class OTLPHTTPExporter {
     // MARK: Ending
 
     /// From now on no attempt is begun at or after `deadlineNs`: batches that would have to wait that
-    /// long are dropped at once.
-    func beginShutdown(deadlineNs: UInt64, nowNs: UInt64) {
+    /// long are dropped by the next ``step(nowNs:)``, those still to come too.
+    func beginShutdown(deadlineNs: UInt64) {
         shutdownDeadlineNs = deadlineNs
-        for (index, slot) in slots.enumerated() {
-            guard case .waiting(let untilNs) = slot.state else { continue }
-            giveUpIfTooLate(index, slot, untilNs: max(untilNs, heldUntilNs), nowNs: nowNs)
-        }
     }
 
     /// Settles everything as dropped at shutdown; requests in flight are cut off.
@@ -240,7 +236,9 @@ final class OTLPHTTPExporter {
                 guard case .waiting(let untilNs) = slot.state else { continue }
                 if nowNs >= slot.deadlineNs {
                     settle(index, slot, .dropped(.retriesExhausted), nowNs: nowNs)
-                } else if nowNs >= shutdownDeadlineNs {
+                } else if let deadlineNs = shutdownDeadlineNs,
+                    max(nowNs, untilNs, heldUntilNs) >= deadlineNs
+                {
                     settle(index, slot, .dropped(.shutdown), nowNs: nowNs)
                 } else if untilNs <= nowNs, heldUntilNs <= nowNs,
                     chosen.map({ slots[$0].order > slot.order }) ?? true
@@ -317,13 +315,6 @@ final class OTLPHTTPExporter {
                 heldUntilNs = max(heldUntilNs, untilNs)
             }
             slot.state = .waiting(untilNs: untilNs)
-            giveUpIfTooLate(index, slot, untilNs: untilNs, nowNs: nowNs)
-        }
-    }
-
-    private func giveUpIfTooLate(_ index: Int, _ slot: Slot, untilNs: UInt64, nowNs: UInt64) {
-        if untilNs >= shutdownDeadlineNs {
-            settle(index, slot, .dropped(.shutdown), nowNs: nowNs)
         }
     }
 

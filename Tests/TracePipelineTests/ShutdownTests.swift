@@ -49,6 +49,24 @@ import TraceCore
         #expect(server.requests.count == 1)
     }
 
+    @Test("Shutdown does not wait for a server that wants to be left alone for longer")
+    func givesUpAtOnce() throws {
+        let server = ScriptedServer(
+            then: .answer(status: 503, headers: ["Retry-After: 100"]))
+        defer { server.stop() }
+        let pipeline = try PipelineHarness.pipeline(endpoint: server.endpoint) {
+            $0.batch.batchSpans = 10
+            $0.batch.exportTimeoutMs = 600_000
+        }
+        PipelineHarness.end(95, of: pipeline)
+        server.waitForRequests(1)
+        // Far longer than a test may take, far shorter than the server asks for.
+        #expect(pipeline.shutdown(timeoutMs: 60_000) == .timedOut)
+        #expect(pipeline.ledger.shutdown.spans == 95)
+        #expect(pipeline.ledger.isBalanced)
+        #expect(server.requests.count == 1)
+    }
+
     @Test("Shutdown cuts off a request in flight at its deadline: the server may have the spans")
     func cutsRequest() throws {
         let server = ScriptedServer(then: .hang)

@@ -62,6 +62,10 @@ import TraceCore
             #expect(request.body.count == finished.wireByteCount)
         }
         if size > 1_000 { #expect(finished.wireByteCount < size * 3 / 4) }
+        // The compressor starts afresh for the next body.
+        let next = Array("another body".utf8)
+        #expect(harness.send(next).outcome == .acknowledged)
+        #expect(Self.inflate(server.requests[2].body) == next)
     }
 
     @Test("A redirect is not followed: no header reaches another server")
