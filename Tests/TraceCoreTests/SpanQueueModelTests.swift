@@ -138,7 +138,7 @@ import Testing
         while true {
             let wasRunning = running.value > 0
             if queue.fill(&body, spans: 7) > 0 {
-                try tally.add(body)
+                try tally.add(body, checksContents: false)
             } else if wasRunning {
                 yieldProcessor()
             } else {
@@ -181,7 +181,7 @@ import Testing
         while true {
             let wasRunning = running.value > 0
             if harness.recorder.queue.fill(&body, spans: 50) > 0 {
-                try tally.add(body)
+                try tally.add(body, checksContents: false)
             } else if wasRunning {
                 yieldProcessor()
             } else {
@@ -281,9 +281,10 @@ import Testing
             span.end()
         }
         let found = try harness.drain(bodyBytes: 2_000)
-        #expect(
-            found.map { UInt64($0.spanID, radix: 16) }
-                == (0..<30).filter { $0 % 3 != 1 }.map { UInt64($0 + 1) })
+        // Apart from the macro, and typed: together they were too much for the type checker.
+        let foundNumbers: [UInt64?] = found.map { UInt64($0.spanID, radix: 16) }
+        let keptNumbers: [UInt64?] = (UInt64(0)..<30).filter { $0 % 3 != 1 }.map { $0 + 1 }
+        #expect(foundNumbers == keptNumbers)
         let counters = harness.recorder.counters
         #expect(counters.droppedOversize == 10 && counters.droppedIdentitySum == dropped)
         #expect(counters.published == 20 && counters.drained == 20 && counters.endedSampled == 30)
