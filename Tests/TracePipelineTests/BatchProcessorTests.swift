@@ -47,15 +47,21 @@ import TraceCore
     @Test("What each thread ended before its flush is settled when the flush completes")
     func flushCoversOwnSpans() throws {
         let pipeline = try PipelineHarness.pipeline(exporter: ExporterChoice.none) {
-            $0.batch.queueSpans = 100_000
+            $0.batch.queueSpans = 1_024
             $0.batch.whenFull = .block
+            $0.keepsLedger = false
         }
         let isDone = Monitor(false)
         let producer = SystemThread {
             let tracer = pipeline.provider.tracer(name: "other")
-            while !isDone.withLock({ $0 }) { tracer.startSpan(SpanName("noise")).end() }
+            // Large spans: the thread's chunks are full, and pushed into the ring, all the time.
+            var large = SpanAttributes()
+            large.set(AttributeKey("text"), String(repeating: "x", count: 16_000))
+            while !isDone.withLock({ $0 }) {
+                for _ in 0..<8 { tracer.startSpan(SpanName("noise"), attributes: large).end() }
+            }
         }
-        for _ in 0..<50 {
+        for _ in 0..<200 {
             PipelineHarness.end(10, of: pipeline)
             // Not those ended: the other thread may be in the middle of an end.
             let published = pipeline.recorder.counters.published
