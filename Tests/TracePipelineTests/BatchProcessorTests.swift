@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 import TraceCore
 
@@ -166,6 +167,64 @@ import TraceCore
         #expect(pipeline.forceFlush() == .completed)
         #expect(pipeline.ledger.acknowledged.spans == 1)
         #expect(pipeline.shutdown() == .completed)
+    }
+
+    @Test("A flush asked for while another waits for the server completes too")
+    func flushDuringFlush() throws {
+        let server = ScriptedServer(then: .hold)
+        defer { server.stop() }
+        let pipeline = try PipelineHarness.pipeline(endpoint: server.endpoint) {
+            $0.batch.batchSpans = 1
+        }
+        PipelineHarness.end(5, of: pipeline)
+        let first = SystemThread { #expect(pipeline.forceFlush() == .completed) }
+        server.waitForRequests(1)
+        let turns = pipeline.processor.exporterTurns
+        let second = SystemThread { #expect(pipeline.forceFlush() == .completed) }
+        // The exporter has seen the second flush while it had no body free for the first.
+        while pipeline.processor.exporterTurns == turns { sched_yield() }
+        server.release()
+        first.join()
+        second.join()
+        #expect(pipeline.ledger.acknowledged.spans == 5)
+        #expect(pipeline.shutdown() == .completed)
+    }
+
+    @Test("Room held back by an idle thread does not make a waiting one wait for the timer")
+    func waitingThreadIsServed() throws {
+        let pipeline = try PipelineHarness.pipeline(exporter: ExporterChoice.none) {
+            $0.batch.queueSpans = 64
+            $0.batch.batchSpans = 64
+            $0.batch.scheduleDelayMs = Int(Int32.max)
+            $0.batch.whenFull = .block
+        }
+        let stage = Monitor(0)
+        let idle = SystemThread {
+            PipelineHarness.end(1, of: pipeline)
+            stage.withLockAndSignal { $0 = 1 }
+            // Keeps its credits until the other has got through.
+            _ = stage.wait(untilNs: .max) { $0 == 2 }
+        }
+        _ = stage.wait(untilNs: .max) { $0 == 1 }
+        let busy = SystemThread { PipelineHarness.end(500, of: pipeline) }
+        busy.join()
+        stage.withLockAndSignal { $0 = 2 }
+        idle.join()
+        #expect(pipeline.shutdown() == .completed)
+        #expect(pipeline.ledger.acknowledged.spans == 501)
+    }
+
+    @Test("A server that rejects more spans than it got rejects those")
+    func rejectsTooMany() throws {
+        let server = ScriptedServer([.answer(status: 200, body: [0x0A, 3, 0x08, 0xE8, 0x07])])
+        defer { server.stop() }
+        let pipeline = try PipelineHarness.pipeline(endpoint: server.endpoint)
+        PipelineHarness.end(5, of: pipeline)
+        #expect(pipeline.shutdown() == .completed)
+        #expect(pipeline.ledger.rejected + pipeline.ledger.acknowledged.spans == 5)
+        #expect(pipeline.ledger.rejected > 0)
+        #expect(pipeline.ledger.partlyAcknowledged.spans == 0)
+        #expect(pipeline.ledger.isBalanced)
     }
 
     @Test("An idle pipeline does not wake up")

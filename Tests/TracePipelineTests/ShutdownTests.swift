@@ -119,27 +119,35 @@ import TraceCore
         #expect(ledger.queued == 0)
     }
 
-    @Test("A race of ends against shutdown loses no span from the books", arguments: 0..<20)
-    func endsAgainstShutdown(round: Int) throws {
-        let pipeline = try PipelineHarness.pipeline(exporter: ExporterChoice.none) {
-            $0.batch.queueSpans = 64
-            $0.batch.batchSpans = 16
-            $0.batch.whenFull = round % 2 == 0 ? .drop : .block
-        }
-        let started = Monitor(0)
-        let producers = (0..<3).map { _ in
-            SystemThread {
-                started.withLockAndSignal { $0 += 1 }
-                PipelineHarness.end(2_000, of: pipeline)
+    @Test("A race of ends against shutdown loses no span from the books", arguments: 0..<8)
+    func endsAgainstShutdown(kind: Int) throws {
+        for _ in 0..<25 {
+            let pipeline = try PipelineHarness.pipeline(exporter: ExporterChoice.none) {
+                $0.batch.queueSpans = 64
+                $0.batch.batchSpans = 16
+                $0.batch.whenFull = kind % 2 == 0 ? .drop : .block
+                $0.keepsLedger = kind < 4
             }
+            let stage = Monitor((started: 0, isOver: false))
+            let producers = (0..<3).map { _ in
+                SystemThread {
+                    stage.withLockAndSignal { $0.started += 1 }
+                    repeat {
+                        PipelineHarness.end(20, of: pipeline)
+                    } while !stage.withLock { $0.isOver }
+                }
+            }
+            _ = stage.wait(untilNs: .max) { $0.started == 3 }
+            #expect(pipeline.shutdown() == .completed)
+            let ended = pipeline.ledger
+            stage.withLock { $0.isOver = true }
+            for producer in producers { producer.join() }
+            let ledger = pipeline.ledger
+            #expect(ledger.isBalanced)
+            #expect(ledger.queued == 0)
+            #expect(ledger.inFlight.spans == 0)
+            #expect(ledger.acknowledged == ended.acknowledged)
         }
-        _ = started.wait(untilNs: .max) { $0 == 3 }
-        #expect(pipeline.shutdown() == .completed)
-        for producer in producers { producer.join() }
-        let ledger = pipeline.ledger
-        #expect(ledger.isBalanced)
-        #expect(ledger.queued == 0)
-        #expect(ledger.inFlight.spans == 0)
     }
 
     @Test("Several threads may shut down at once; all of them see the end")
