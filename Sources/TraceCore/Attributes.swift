@@ -1,7 +1,6 @@
 // Names known ahead and lists of attributes, encoded once.
 // Interned bytes live as long as the process: intern constants, not data.
 import CThread
-import Synchronization
 
 /// Interned bytes: encoded once, padded so that copies may read past them, never freed.
 @safe struct InternedBytes: @unchecked Sendable {
@@ -13,7 +12,7 @@ import Synchronization
 /// The process-wide table of interned names. Any thread; a lock for each look-up, so not for the span path.
 enum InternTable {
     // By bytes: Swift holds texts equal that differ in how they compose a character.
-    private static let table = Mutex<[[UInt8]: InternedBytes]>([:])
+    private static let table = Guarded<[[UInt8]: InternedBytes]>([:])
 
     static func bytes(of text: String) -> InternedBytes {
         let text = Array(text.utf8)

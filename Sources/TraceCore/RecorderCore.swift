@@ -89,7 +89,7 @@ enum RecorderIndices {
         var epoch: UInt64 = 0
         var eventFileDescriptors: [Int32] = []
     }
-    private static let state = Mutex(State())
+    private static let state = Guarded(State())
 
     /// A free index, with an epoch never given before.
     static func take() throws(RecorderError) -> Lease {

@@ -83,8 +83,8 @@ public struct CoreCounters: Sendable, Equatable {
     let core: CorePointer
     /// The consumer's side.
     public let queue: SpanQueue
-    private let streamTable = Mutex(StreamTable())
-    private let hook = Mutex<AfterEndHook?>(nil)
+    private let streamTable = Guarded(StreamTable())
+    private let hook = Guarded<AfterEndHook?>(nil)
 
     private struct StreamTable {
         var resources: [[UInt8]: Int] = [:]

@@ -1,6 +1,5 @@
 // Vendor state that travels with a trace, interned so that a context stays a plain value.
 // Source: W3C Trace Context Level 2, "tracestate header".
-import Synchronization
 
 /// A handle on interned tracestate members. Empty is zero. The table is bounded: when 65,536 newer states
 /// have come since, the oldest is forgotten and reads as empty, so that no traffic can fill memory.
@@ -103,7 +102,7 @@ private enum TraceStateTable {
         var known: [[UInt8]: UInt64] = [:]
     }
     static let entryCountMax = 65_536
-    static let table = Mutex(Table())
+    static let table = Guarded(Table())
 
     static func intern(_ bytes: [UInt8]) -> TraceState {
         guard !bytes.isEmpty else { return .empty }
