@@ -71,17 +71,16 @@ struct DecodedSpan {
     var events: [DecodedEvent] = []
     var links: [DecodedLink] = []
 
+    // Everything anew but the arrays' memory; swapped, since a copy would not be unique.
     private mutating func reset() {
-        var attributes = attributes
-        var events = events
-        var links = links
-        attributes.removeAll(keepingCapacity: true)
-        events.removeAll(keepingCapacity: true)
-        links.removeAll(keepingCapacity: true)
-        self = DecodedSpan()
-        self.attributes = attributes
-        self.events = events
-        self.links = links
+        var fresh = DecodedSpan()
+        swap(&fresh.attributes, &attributes)
+        swap(&fresh.events, &events)
+        swap(&fresh.links, &links)
+        fresh.attributes.removeAll(keepingCapacity: true)
+        fresh.events.removeAll(keepingCapacity: true)
+        fresh.links.removeAll(keepingCapacity: true)
+        self = fresh
     }
 
     /// Decodes a `Span` message.
