@@ -3,10 +3,18 @@ import TraceCore
 /// What plans refer to, in the tracer's own terms. A copy for each worker: attribute lists and
 /// tracers are reference counted, and counts that threads share cost more than a span.
 @safe final class ReplayTables {
-    struct Shape {
-        var name: SpanName
-        var kind: SpanKind
-        var attributes: SpanAttributes?
+    /// A class, since the constant property of an object is lent to a call while an element of an
+    /// array is copied for it, with a reference to count.
+    final class Shape {
+        let name: SpanName
+        let kind: SpanKind
+        let attributes: SpanAttributes?
+
+        init(_ shape: CompiledScenario.SpanShape) {
+            name = SpanName(shape.name)
+            kind = SpanKind(rawValue: shape.kind) ?? .internal
+            attributes = shape.attributes.isEmpty ? nil : SpanAttributes(shape.attributes)
+        }
     }
 
     struct Event {
@@ -14,7 +22,10 @@ import TraceCore
         var attributes: SpanAttributes?
     }
 
-    let shapes: [Shape]
+    /// What keeps `shapes` alive.
+    private let ownedShapes: [Shape]
+    // Safe because `ownedShapes` keeps them as long as this object lives.
+    let shapes: [Unmanaged<Shape>]
     let events: [Event]
     /// By message: what `recordException` would add, encoded ahead.
     let exceptions: [Event]
@@ -28,11 +39,8 @@ import TraceCore
 
     /// `providers`: one an instance, in the order of `compiled.instances`.
     init(_ compiled: CompiledScenario, providers: [TracerProvider]) {
-        shapes = compiled.shapes.map {
-            Shape(
-                name: SpanName($0.name), kind: SpanKind(rawValue: $0.kind) ?? .internal,
-                attributes: Self.attributes($0.attributes))
-        }
+        ownedShapes = compiled.shapes.map { Shape($0) }
+        unsafe shapes = unsafe ownedShapes.map { unsafe Unmanaged.passUnretained($0) }
         events = compiled.eventShapes.map {
             Event(name: SpanName($0.name), attributes: Self.attributes($0.attributes))
         }

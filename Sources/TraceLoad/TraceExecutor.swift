@@ -7,7 +7,7 @@ import TraceResults
 @safe struct TraceExecutor {
     private let tables: ReplayTables
     // Safe because `tables` owns the arrays, is held above, and never changes them.
-    private let shapes: UnsafeBufferPointer<ReplayTables.Shape>
+    private let shapes: UnsafeBufferPointer<Unmanaged<ReplayTables.Shape>>
     private let keys: UnsafeBufferPointer<AttributeKey>
     private let tracers: UnsafeBufferPointer<Unmanaged<Tracer>>
     private let knownText: UnsafeBufferPointer<UInt8>
@@ -26,7 +26,7 @@ import TraceResults
     /// One call in `timedOneIn` on average is timed; 0 times nothing.
     init(tables: ReplayTables, cipher: SpanIdentityCipher, timedOneIn: Int) {
         self.tables = tables
-        unsafe shapes = ReplayMemory.copy(tables.shapes)
+        unsafe shapes = unsafe ReplayMemory.copy(tables.shapes)
         unsafe keys = ReplayMemory.copy(tables.keys)
         unsafe tracers = unsafe ReplayMemory.copy(tables.tracers)
         unsafe knownText = ReplayMemory.copy(tables.text)
@@ -139,24 +139,28 @@ import TraceResults
         let identity = SpanIdentity(
             traceID: traceID, spanID: SpanID(rawValue: cipher.spanID(position)))
         let time: UInt64? = epochUnixNano == 0 ? nil : epochUnixNano &+ event.timeNs
-        let shape = unsafe shapes.baseAddress! + event.shape
+        let shape = unsafe shapes[event.shape]
         let tracer = unsafe tracers[event.instance]
         counters.spansStarted &+= 1
         untilTimedStart &-= 1
         let span: ActiveSpan
         if untilTimedStart > 0 {
-            span = unsafe tracer._withUnsafeGuaranteedRef {
-                unsafe $0.startSpan(
-                    shape.pointee.name, kind: shape.pointee.kind, parent: parent, at: time,
-                    identity: identity, attributes: shape.pointee.attributes, links: links)
+            span = unsafe tracer._withUnsafeGuaranteedRef { tracer in
+                unsafe shape._withUnsafeGuaranteedRef { shape in
+                    tracer.startSpan(
+                        shape.name, kind: shape.kind, parent: parent, at: time, identity: identity,
+                        attributes: shape.attributes, links: links)
+                }
             }
         } else {
             untilTimedStart = nextGap()
             span = unsafe tracer._withUnsafeGuaranteedRef { tracer in
                 let before = CallTimer.now()
-                let span = unsafe tracer.startSpan(
-                    shape.pointee.name, kind: shape.pointee.kind, parent: parent, at: time,
-                    identity: identity, attributes: shape.pointee.attributes, links: links)
+                let span = unsafe shape._withUnsafeGuaranteedRef { shape in
+                    tracer.startSpan(
+                        shape.name, kind: shape.kind, parent: parent, at: time, identity: identity,
+                        attributes: shape.attributes, links: links)
+                }
                 let between = CallTimer.now()
                 // Behind the start, which so has to fetch what it needs itself.
                 _ = tracer.decide(parent: parent, traceID: traceID)
