@@ -54,14 +54,19 @@ public final class BatchProcessor: Sendable {
 
     deinit {
         guard getpid() == processID else { return }
-        let isJoined = joined.withLock { isJoined in
-            defer { isJoined = true }
-            return isJoined
-        }
+        let isJoined = joined.withLock { $0 }
         if isJoined { return }
-        logger.warning("a tracing pipeline went away without shutdown: pending spans are dropped")
+        if control.monitor.withLock({ $0.shutdownDeadlineNs }) == nil {
+            logger.warning("a tracing pipeline went away without shutdown: what is pending is lost")
+        }
         control.requestShutdown(deadlineNs: 0)
-        if thread.isCurrent { thread.detach() } else { thread.join() }
+        let isFinished =
+            !thread.isCurrent
+            && control.monitor.wait(untilNs: TraceClock.monotonicNs + Self.graceNs) {
+                $0.isFinished
+            }
+        // One that hangs in a user's exporter is left behind: it holds all that it needs.
+        if isFinished { thread.join() } else { thread.detach() }
     }
 
     /// Settles every span whose `end` returned before this call, or says that time was up. Any thread

@@ -274,6 +274,44 @@ import TraceCore
         #expect(ledger.attempts == UInt64(server.requests.count))
     }
 
+    @Test("A server that is restarted again and again has every batch that it acknowledged")
+    func restarts() throws {
+        var server = ScriptedServer()
+        let port = server.port
+        let records = RecordCollector()
+        let pipeline = try PipelineHarness.pipeline(endpoint: server.endpoint, records: records) {
+            $0.batch.batchSpans = 16
+            $0.batch.whenFull = .block
+        }
+        let isDone = Monitor(false)
+        let producer = SystemThread {
+            repeat { PipelineHarness.end(50, of: pipeline) } while !isDone.withLock { $0 }
+        }
+        var received: [ReceivedRequest] = []
+        for _ in 0..<8 {
+            server.waitForRequests(20)
+            server.stop()
+            received += server.requests
+            server = ScriptedServer(port: port)
+        }
+        isDone.withLock { $0 = true }
+        producer.join()
+        #expect(pipeline.shutdown() == .completed)
+        received += server.requests
+        server.stop()
+
+        #expect(pipeline.ledger.isBalanced)
+        #expect(pipeline.ledger.dropped == 0)
+        let numbers = Set(received.map { UInt64($0.values("tracemill-batch")[0])! })
+        let all = records.all
+        #expect(all.allSatisfy { numbers.contains($0.number) })
+        #expect(numbers == Set(all.map(\.number)))
+        // What came twice had been sent again.
+        #expect(received.count <= all.reduce(0) { $0 + $1.attempts })
+        #expect(
+            received.count - numbers.count <= all.reduce(0) { $0 + ($1.attempts - 1) })
+    }
+
     @Test("Two requests are in flight at once on two connections, and never more")
     func twoInFlight() throws {
         let server = ScriptedServer(then: .hold)

@@ -57,12 +57,14 @@ final class ScriptedServer: @unchecked Sendable {
     /// - Parameters:
     ///   - script: replies in the order in which requests arrive.
     ///   - standing: the reply once the script is at its end.
+    ///   - port: 0 for any that is free.
     init(
-        _ script: [ScriptedReply] = [], then standing: ScriptedReply = .answer(status: 200)
+        _ script: [ScriptedReply] = [], then standing: ScriptedReply = .answer(status: 200),
+        port: UInt16 = 0
     ) {
         self.script = script
         self.standing = standing
-        (listener, port) = ScriptedServer.listenOnLoopback()
+        (listener, self.port) = ScriptedServer.listenOnLoopback(port: port)
         startThread { [self] in acceptConnections() }
     }
 
@@ -108,9 +110,13 @@ final class ScriptedServer: @unchecked Sendable {
     }
 
     /// A bound and listening socket, and its port.
-    static func listenOnLoopback() -> (descriptor: Int32, port: UInt16) {
+    static func listenOnLoopback(port: UInt16 = 0) -> (descriptor: Int32, port: UInt16) {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var reuse: Int32 = 1
+        unsafe setsockopt(
+            descriptor, SOL_SOCKET, SO_REUSEADDR, &reuse, socklen_t(MemoryLayout<Int32>.size))
         var address = sockaddr_in()
+        address.sin_port = port.bigEndian
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)

@@ -162,6 +162,20 @@ import TraceCore
         }
     }
 
+    @Test("An exporter that hangs holds up neither shutdown nor the pipeline's going away")
+    func hangingExporter() throws {
+        let gate = GatedExporter(isOpen: false)
+        do {
+            let pipeline = try PipelineHarness.pipeline(exporter: .custom(gate))
+            PipelineHarness.end(1, of: pipeline)
+            #expect(pipeline.shutdown(timeoutMs: 10) == .timedOut)
+            #expect(pipeline.ledger.inFlight.spans == 1)
+            #expect(pipeline.ledger.isBalanced)
+        }
+        #expect(!gate.wasShutDown)
+        gate.open()
+    }
+
     @Test("A pipeline that goes away without shutdown stops its thread and warns")
     func goesAwayWithoutShutdown() throws {
         let log = LogCapture()
