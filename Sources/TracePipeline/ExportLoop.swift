@@ -33,7 +33,6 @@ final class ExportLoop {
     private var drainingFor: UInt64?
     private var lastDrained: UInt64 = 0
     private var lastRequested: UInt64 = 0
-    private var shortFills = 0
     /// Flushes whose spans are all in batches: done once every batch up to `number` is settled.
     private var drainedFlushes: [(ticket: UInt64, number: UInt64)] = []
     private var shutdownDeadlineNs: UInt64?
@@ -79,7 +78,6 @@ final class ExportLoop {
         lastRequested = flushRequested
         if drainingFor == nil, lastRequested > lastDrained {
             drainingFor = lastRequested
-            shortFills = 0
         }
         if let deadlineNs, deadlineNs != shutdownDeadlineNs {
             shutdownDeadlineNs = deadlineNs
@@ -121,28 +119,24 @@ final class ExportLoop {
                 }
             #endif
             if spans > 0 { hand(over: index, spans: spans, startedNs: startedNs) }
-            // A body cut off at its byte limit may leave spans behind, whatever their number.
+            // A fill that is short, and not for want of bytes, has taken every span that had ended
+            // before it. How full a body is that could not take one more is a cautious guess.
             let isShort =
                 spans < settings.batchSpans
                 && slots[index].body.byteCount < slots[index].body.capacityBytes / 2
-            // What a full batch leaves behind ended later than its first span: an early guess.
-            if isShort { firstPendingNs = nil }
-            if drainingFor != nil { noteDrain(isShort: isShort) }
-            if isShort, drainingFor == nil { return }
+            guard isShort else {
+                // One that blocks has no bound on batches in flight: look at requests in between.
+                if case .custom = exporter { return }
+                continue
+            }
+            firstPendingNs = nil
+            if let ticket = drainingFor {
+                drainedFlushes.append((ticket, lastNumber))
+                lastDrained = ticket
+                drainingFor = nil
+            }
+            return
         }
-    }
-
-    /// Decides whether everything that had ended when the flush began is in batches by now.
-    ///
-    /// A short fill has seen the ring of full chunks empty, and then each open chunk, but for those
-    /// that were closed and pushed meanwhile; the next short fill has those too.
-    private func noteDrain(isShort: Bool) {
-        guard let ticket = drainingFor else { return }
-        if isShort { shortFills += 1 }
-        guard shortFills >= 2 || isShort && queue.pendingCount == 0 else { return }
-        drainedFlushes.append((ticket, lastNumber))
-        lastDrained = ticket
-        drainingFor = nil
     }
 
     private func isDue(_ pending: Int, nowNs: UInt64) -> Bool {
