@@ -4,7 +4,7 @@ import Testing
 @testable import TraceLoad
 
 @Suite struct ScenarioMutationTests {
-    private let mutations = 40
+    private let mutations = 120
 
     /// Damage of the kinds that editing makes: bytes changed, lines dropped, doubled, indented, and
     /// values swapped for troublesome ones.
