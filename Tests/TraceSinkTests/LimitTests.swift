@@ -119,7 +119,7 @@ struct LimitTests {
 
     @Test("A head that does not come, or does not end, is not waited for")
     func headerDeadline() throws {
-        try withSink({ $0.limits.headerDeadlineNs = 50_000_000 }) { server in
+        try withSink({ $0.limits.headerDeadlineNs = 400_000_000 }) { server in
             let silent = try RawClient(server)
             #expect(silent.ending() == .closed)
             let partial = try RawClient(server)
