@@ -2,9 +2,10 @@
 // Source: W3C Trace Context Level 2, "tracestate header".
 
 /// A handle on interned tracestate members. Empty is zero. The table is bounded: when 65,536 newer states
-/// have come since, the oldest is forgotten and reads as empty, so that no traffic can fill memory.
+/// have come since, or 16 MiB of them, the oldest is forgotten and reads as empty, so that no traffic can
+/// fill memory.
 public struct TraceState: Hashable, Sendable {
-    /// Generation << 16 | index, of an entry of the table; 0 is empty.
+    /// The state's number in the table; 0 is empty.
     let handle: UInt64
 
     @inlinable
@@ -89,50 +90,53 @@ enum TraceStateSyntax {
     }
 }
 
-/// The interned states: 65,536 entries, reused in turn.
-private enum TraceStateTable {
-    struct Entry {
-        var bytes: [UInt8] = []
-        var generation: UInt64 = 0
-    }
+/// The interned states: the newest 65,536, and no more than 16 MiB of them.
+enum TraceStateTable {
     struct Table {
-        var entries: [Entry] = []
-        var next = 0
-        var generation: UInt64 = 1
+        /// The state with number n is at n % `entryCountMax`; kept are `oldest` ..< `next`.
+        var entries: [[UInt8]] = []
+        /// Numbers begin at 1: handle 0 is the empty state.
+        var oldest: UInt64 = 1
+        var next: UInt64 = 1
+        var byteCount = 0
         var known: [[UInt8]: UInt64] = [:]
+
+        mutating func forgetOldest() {
+            let index = Int(oldest % entryCountMax)
+            known.removeValue(forKey: entries[index])
+            byteCount -= entries[index].count
+            entries[index] = []
+            oldest += 1
+        }
     }
-    static let entryCountMax = 65_536
+    static let entryCountMax: UInt64 = 65_536
+    static let byteCountMax = 16 << 20
     static let table = Guarded(Table())
 
     static func intern(_ bytes: [UInt8]) -> TraceState {
         guard !bytes.isEmpty else { return .empty }
         return table.withLock { table in
             if let handle = table.known[bytes] { return TraceState(handle: handle) }
-            if table.entries.count < entryCountMax {
-                table.entries.append(Entry())
-            } else {
-                table.known.removeValue(forKey: table.entries[table.next].bytes)
+            while table.next - table.oldest == entryCountMax
+                || table.byteCount + bytes.count > byteCountMax
+            {
+                table.forgetOldest()
             }
-            let index = table.next
-            table.entries[index] = Entry(bytes: bytes, generation: table.generation)
-            let handle = table.generation << 16 | UInt64(index)
+            let handle = table.next
+            let index = Int(handle % entryCountMax)
+            while table.entries.count <= index { table.entries.append([]) }
+            table.entries[index] = bytes
+            table.byteCount += bytes.count
             table.known[bytes] = handle
             table.next += 1
-            if table.next == entryCountMax {
-                table.next = 0
-                table.generation += 1
-            }
             return TraceState(handle: handle)
         }
     }
 
     static func bytes(of state: TraceState) -> [UInt8]? {
         table.withLock { table in
-            let index = Int(state.handle & 0xffff)
-            guard index < table.entries.count,
-                table.entries[index].generation == state.handle >> 16
-            else { return nil }
-            return table.entries[index].bytes
+            guard state.handle >= table.oldest, state.handle < table.next else { return nil }
+            return table.entries[Int(state.handle % entryCountMax)]
         }
     }
 }

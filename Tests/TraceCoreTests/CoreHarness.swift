@@ -79,6 +79,42 @@ struct CoreHarness {
         return found
     }
 
+    /// The marks of the spans in a body, without copying their bytes.
+    static func marks(in body: borrowing ExportBody) throws -> [SpanMark] {
+        let bytes = unsafe body.bytes
+        var found: [SpanMark] = []
+        /// Calls `visit` with the payload of each field of that number.
+        func fields(_ range: Range<Int>, number: UInt8, _ visit: (Range<Int>) throws -> Void)
+            rethrows
+        {
+            var offset = range.lowerBound
+            while offset < range.upperBound {
+                let tag = unsafe bytes[offset]
+                offset += 1
+                var length = 0
+                var shift = 0
+                while true {
+                    let byte = unsafe bytes[offset]
+                    offset += 1
+                    length |= Int(byte & 0x7f) << shift
+                    shift += 7
+                    if byte < 0x80 { break }
+                }
+                if tag == number << 3 | 2 { try visit(offset..<offset + length) }
+                offset += length
+            }
+        }
+        try fields(0..<bytes.count, number: 1) { resource in
+            try fields(resource, number: 2) { scope in
+                try fields(scope, number: 2) { span in
+                    let head = span.lowerBound..<min(span.upperBound, span.lowerBound + 32)
+                    found.append(try SpanMark(message: unsafe Array(bytes[head])))
+                }
+            }
+        }
+        return found
+    }
+
     static func spans(in body: borrowing ExportBody) throws -> [ReadSpan] {
         try messages(in: body).map { try ReadSpan(message: $0) }
     }

@@ -315,7 +315,11 @@ import Testing
 
     @Test("Tracers made while the exporter drains are drained, too")
     func tracersOnTheWay() throws {
-        let harness = try CoreHarness { $0.blocksWhenFull = true }
+        // A small queue that makes threads wait: tracers are made between the drains.
+        let harness = try CoreHarness {
+            $0.queueSpans = 4
+            $0.blocksWhenFull = true
+        }
         let provider = harness.provider
         let running = SharedNumber(2)
         let threads = OSThreads.start {
@@ -375,44 +379,48 @@ import Testing
         #expect(unsafe harness.recorder.core.pointee.producerCount.load(ordering: .relaxed) <= 4)
     }
 
-    @Test("What ended before a drain began is in it, however chunks move meanwhile")
-    func completeDrain() throws {
-        // Chunks fill after a few spans each, and are sent off while the consumer looks.
-        let harness = try CoreHarness { $0.queueSpans = 1 << 16 }
+    @Test(
+        "What ended before a drain began is in it, in order, however chunks move meanwhile",
+        arguments: [1, 2])
+    func completeDrain(producers: Int) throws {
+        // A chunk is full after two spans, so that one is sent off wherever the consumer looks.
+        let harness = try CoreHarness {
+            $0.queueSpans = 256
+            $0.blocksWhenFull = true
+        }
         let tracer = harness.tracer
-        let key = AttributeKey("payload")
-        let text = String(repeating: "x", count: 3_900)
-        let ended = (0..<2).map { _ in SharedNumber() }
-        let stop = SharedNumber()
+        var list = SpanAttributes()
+        list.set(AttributeKey("payload"), String(repeating: "x", count: 30_000))
+        let payload = list
+        let ended = (0..<producers).map { _ in SharedNumber() }
+        let perProducer = 6_000
         let threads = OSThreads.start {
-            OSThreads.run(count: 2) { producer in
-                for number in 0..<4_000 where stop.value == 0 {
-                    let span = tracer.startSpan(
-                        "span", identity: SpanMark(producer: producer, number: number).identity)
-                    span.setAttribute(key, string: text)
-                    span.end()
+            OSThreads.run(count: producers) { producer in
+                for number in 0..<perProducer {
+                    tracer.startSpan(
+                        "span", identity: SpanMark(producer: producer, number: number).identity,
+                        attributes: payload
+                    ).end()
                     ended[producer].add()
                 }
-                stop.add()
             }
         }
         var body = ExportBody(capacityBytes: 64 << 20)
-        var drained = [0, 0]
-        var missing = 0
-        while true {
-            let isLast = stop.value == 2
+        var next = [Int](repeating: 0, count: producers)
+        var (missing, disorders) = (0, 0)
+        while next.reduce(0, +) < producers * perProducer, missing == 0 {
             let before = ended.map(\.value)
             // More than can be pending: one look takes all.
-            _ = harness.recorder.queue.fill(&body, spans: 1 << 16)
-            for message in body.spanCount > 0 ? try CoreHarness.messages(in: body) : [] {
-                let mark = try SpanMark(message: message)
-                drained[mark.producer] = max(drained[mark.producer], mark.number + 1)
+            _ = harness.recorder.queue.fill(&body, spans: 1_000)
+            for mark in try CoreHarness.marks(in: body) {
+                if mark.number != next[mark.producer] { disorders += 1 }
+                next[mark.producer] = max(next[mark.producer], mark.number + 1)
             }
-            for producer in 0..<2 where drained[producer] < before[producer] { missing += 1 }
-            if isLast { break }
+            for producer in 0..<producers where next[producer] < before[producer] { missing += 1 }
         }
+        if missing > 0 { harness.recorder.queue.close() }
         OSThreads.join(threads)
-        #expect(missing == 0)
+        #expect(missing == 0 && disorders == 0)
     }
 
     @Test("Resources and scopes are told apart by their bytes, and grouped")

@@ -1,6 +1,7 @@
 import TestSupport
 import Testing
-import TraceCore
+
+@testable import TraceCore
 
 @Suite(.serialized) struct TraceContextTests {
     static let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -289,5 +290,23 @@ import TraceCore
         // It may come again, as a new one.
         let again = try #require(TraceState(header: "the=first"))
         #expect(again.header == "the=first" && again != first && first.header == "")
+    }
+
+    @Test("Large states are forgotten by their bytes, however few they are")
+    func tableBytes() throws {
+        // The largest there is: 32 members of 513 bytes. Past the parser, which would take its time.
+        let byteCount = 32 * 513 + 31
+        var bytes = [UInt8](repeating: UInt8(ascii: "v"), count: byteCount)
+        let kept = TraceStateTable.byteCountMax / byteCount
+        let states = (0..<kept + 10).map { number in
+            for digit in 0..<8 {
+                bytes[digit] = UInt8(number >> (4 * digit) & 15) + UInt8(ascii: "a")
+            }
+            return TraceStateTable.intern(bytes)
+        }
+        #expect(states[0].header == "" && states[9].header == "")
+        #expect(states[11].header.utf8.count == byteCount)
+        #expect(states[kept + 9].header == String(decoding: bytes, as: UTF8.self))
+        #expect(TraceState(header: "small=again")?.header == "small=again")
     }
 }
