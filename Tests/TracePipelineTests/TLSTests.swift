@@ -104,7 +104,7 @@ struct TLSTests {
         }
         // The server waits for the end of a request head in what is a TLS handshake; the attempt's
         // timeout ends that.
-        let finished = harness.send(deadlineMs: 100)
+        let finished = harness.send(deadlineMs: 300)
         guard case .dropped = finished.outcome else {
             Issue.record("\(finished.outcome)")
             return
