@@ -43,8 +43,16 @@ enum SpanEnding {
         unsafe ProducerCounters.bump(producer.pointee.counters.ended)
         var published = 0
         if unsafe slot.pointee.isSampled {
-            unsafe ProducerCounters.bump(producer.pointee.counters.endedSampled)
-            published = unsafe enqueue(slot, core, producer)
+            #if DEBUG
+                let isFrozen = Mutant.freezeCounter.strikes
+                let isLost = Mutant.dropSpan.strikes
+            #else
+                let (isFrozen, isLost) = (false, false)
+            #endif
+            if !isFrozen {
+                unsafe ProducerCounters.bump(producer.pointee.counters.endedSampled)
+            }
+            if !isLost { published = unsafe enqueue(slot, core, producer) }
         }
         unsafe free(slot, core, producer, word: word)
         hold.leave()

@@ -17,6 +17,8 @@ public struct ReplayOptions: Sendable {
     public var verifies = false
     /// Windows of 64 plans made before the run for `rate: max`; 0 plans while replaying.
     public var poolWindows = 64
+    /// Heap bytes that the calling thread allocated so far; nil where the allocator does not tell.
+    public var allocatedBytesOfThread: (@Sendable () -> UInt64)?
 
     public init() {}
 }
@@ -121,6 +123,7 @@ public final class Replay: Sendable {
                     cipher: SpanIdentityCipher(seed: compiled.scenario.seed, salt: options.salt),
                     timedOneIn: options.timedOneIn)
                 defer { executor.deallocate() }
+                let allocatedBefore = options.allocatedBytesOfThread?()
                 let isOver: Bool
                 if let source {
                     var body = SimulatedWorker(
@@ -139,6 +142,9 @@ public final class Replay: Sendable {
                     keptPlanners.withLock { $0.append((worker, planner, body.lastStartNs)) }
                 }
                 executor.counters.cpuNs = ReplayThread.cpuNs - cpuBefore
+                if let allocatedBefore, let allocated = options.allocatedBytesOfThread?() {
+                    executor.counters.allocatedBytes = allocated - allocatedBefore
+                }
                 let result = WorkerResult(
                     counters: executor.counters, timings: executor.timings, isOver: isOver)
                 results.withLock { $0.append(result) }

@@ -16,6 +16,8 @@ public struct ReplayCounters: Sendable {
     public var semanticSum: UInt64 = 0
     /// CPU time of the worker threads, ns.
     public var cpuNs: UInt64 = 0
+    /// Heap bytes that the worker threads allocated while replaying; nil when nobody counted.
+    public var allocatedBytes: UInt64?
 
     public init() {}
 
@@ -27,6 +29,7 @@ public struct ReplayCounters: Sendable {
         identitySum &+= other.identitySum
         semanticSum &+= other.semanticSum
         cpuNs &+= other.cpuNs
+        if let bytes = other.allocatedBytes { allocatedBytes = (allocatedBytes ?? 0) &+ bytes }
     }
 }
 

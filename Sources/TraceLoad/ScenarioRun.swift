@@ -119,7 +119,7 @@ public final class ScenarioRun: Sendable {
         var record = RunRecord()
         let host = HostReader()
         do {
-            let overheadNs = try measureOverhead()
+            let disabled = try replayDisabled()
             let monitor = RunMonitor(
                 pipeline: pipeline, replay: replay, watch: watch, onProgress: options.onProgress)
             let before = try warmUp(monitor)
@@ -143,9 +143,10 @@ public final class ScenarioRun: Sendable {
             var report = RunReport(record)
             report.figures(
                 summary, watch.figures, startedNs: startedNs, usage: (usageBefore, usage),
-                sink: (sinkBefore, sinkAfter), overheadNs: overheadNs, pipeline: pipeline.ledger)
+                sink: (sinkBefore, sinkAfter), overheadNs: disabled.cpuNsPerSpan,
+                pipeline: pipeline.ledger)
             report.load(summary, compiled)
-            try closeBooks(&report, issued: [before, summary])
+            try closeBooks(&report, issued: [disabled, before, summary])
             report.judge(
                 flushed: flushed, summary, interrupted: interruption != nil,
                 monitorFailure: monitor.failure)
@@ -158,13 +159,11 @@ public final class ScenarioRun: Sendable {
         return record
     }
 
-    /// CPU time of replaying a span with tracing disabled: shown beside the figures, never subtracted.
-    private func measureOverhead() throws -> Double? {
+    /// The replay without tracing: its cost is shown beside the figures, never subtracted.
+    private func replayDisabled() throws -> ReplaySummary {
         pipeline.recorder.isEnabled = false
         defer { pipeline.recorder.isEnabled = true }
-        let summary = try overhead.run(ReplayLimit(durationNs: 300_000_000))
-        guard summary.total.spansStarted > 0 else { return nil }
-        return Double(summary.total.cpuNs) / Double(summary.total.spansStarted)
+        return try overhead.run(ReplayLimit(durationNs: 300_000_000))
     }
 
     /// What was issued before the measured part.
@@ -190,14 +189,20 @@ public final class ScenarioRun: Sendable {
     private func closeBooks(_ report: inout RunReport, issued: [ReplaySummary]) throws {
         try watch.work()
         report.books(
-            issued: issued, disabled: overhead.progress.spans, verifies: options.verifies,
-            counters: pipeline.recorder.counters, pipeline: pipeline.ledger,
-            sink: try sink?.ledger())
+            issued: issued, verifies: options.verifies, counters: pipeline.recorder.counters,
+            pipeline: pipeline.ledger, sink: try sink?.ledger())
         var reconciler = watch.reconciler
         if sink == nil {
             report.record.ledger.close()
         } else {
             report.record.ledger.close(with: &reconciler)
         }
+    }
+}
+
+extension ReplaySummary {
+    /// CPU time of the workers for each span started; nil when there was none.
+    var cpuNsPerSpan: Double? {
+        total.spansStarted > 0 ? Double(total.cpuNs) / Double(total.spansStarted) : nil
     }
 }

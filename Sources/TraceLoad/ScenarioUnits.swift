@@ -1,6 +1,6 @@
 /// Numbers with units as scenario files write them. Pure functions, any thread.
 
-enum ScenarioUnits {
+public enum ScenarioUnits {
     /// Longest duration a scenario may name: 24 hours. Plans keep simulated time in 48 bits of
     /// nanoseconds (78 hours), so a day leaves room for sums of durations.
     static let longestDurationNs = 86_400.0 * 1e9
@@ -12,7 +12,7 @@ enum ScenarioUnits {
 
     /// Nanoseconds of `250us`, `5ms`, `2s`, `1.5m`, `1h`; a bare `0` needs no unit. Nil for
     /// anything else, negative numbers included.
-    static func durationNs(_ text: String) -> Double? {
+    public static func durationNs(_ text: String) -> Double? {
         if text == "0" { return 0 }
         // Longest suffix first, since `5ms` ends in `s` too.
         for unit in durationUnits.sorted(by: { $0.suffix.count > $1.suffix.count })

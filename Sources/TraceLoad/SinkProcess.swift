@@ -39,7 +39,7 @@ public enum SinkProcessError: Error, CustomStringConvertible {
             throw .cannotStart(path: executable, reason: Self.errorText(errno))
         }
         let all = [executable, "sink"] + arguments
-        var actions = posix_spawn_file_actions_t()
+        var actions = unsafe posix_spawn_file_actions_t()
         unsafe posix_spawn_file_actions_init(&actions)
         unsafe posix_spawn_file_actions_adddup2(&actions, input.read, STDIN_FILENO)
         unsafe posix_spawn_file_actions_adddup2(&actions, output.write, STDOUT_FILENO)
@@ -62,7 +62,7 @@ public enum SinkProcessError: Error, CustomStringConvertible {
         guard let mark = line.firstRange(of: "listening on ") else {
             baseURL = ""
             close(input.write)
-            unsafe waitpid(processID, nil, 0)
+            waitpid(processID, nil, 0)
             throw .silent(reason: line.isEmpty ? "it printed nothing in 20 s" : "it said \(line)")
         }
         baseURL = String(line[mark.upperBound...])
@@ -74,11 +74,11 @@ public enum SinkProcessError: Error, CustomStringConvertible {
         isStopped = true
         close(lifeline)
         for _ in 0..<200 {
-            if unsafe waitpid(processID, nil, WNOHANG) != 0 { return }
+            if waitpid(processID, nil, WNOHANG) != 0 { return }
             usleep(10_000)
         }
         kill(processID, SIGKILL)
-        unsafe waitpid(processID, nil, 0)
+        waitpid(processID, nil, 0)
     }
 
     deinit { stop() }
@@ -86,7 +86,8 @@ public enum SinkProcessError: Error, CustomStringConvertible {
     private static func pipe() -> (read: Int32, write: Int32)? {
         var ends: [Int32] = [-1, -1]
         // Close-on-exec: no other child may hold the lifeline.
-        guard unsafe pipe2(&ends, O_CLOEXEC) == 0 else { return nil }
+        guard unsafe Glibc.pipe(&ends) == 0 else { return nil }
+        for end in ends where fcntl(end, F_SETFD, FD_CLOEXEC) != 0 { return nil }
         return (ends[0], ends[1])
     }
 
@@ -134,9 +135,8 @@ public struct SinkControl: Sendable {
     }
 
     /// The batches it received and has not settled, a line each.
-    func batches(through number: UInt64) throws(SinkProcessError) -> String {
-        String(
-            decoding: try request("GET", "/tracemill/v1/batches?through=\(number)"), as: UTF8.self)
+    func batches(through number: UInt64) throws(SinkProcessError) -> [UInt8] {
+        try request("GET", "/tracemill/v1/batches?through=\(number)")
     }
 
     /// Lets it fold the batches up to `number`: its memory stays flat.

@@ -1,0 +1,134 @@
+import Glibc
+import Synchronization
+import TraceCore
+import TracePipeline
+import TraceResults
+
+/// The thread beside a run: shows progress, keeps the one-second series, and has the watch compare
+/// batches with the sink twice a second. It sleeps in between.
+final class RunMonitor: Sendable {
+    private struct State {
+        var phase = ""
+        var phaseStartedNs: UInt64 = 0
+        var totalNs: UInt64?
+        var isOver = false
+        var series = RunSeries()
+        var failure: String?
+    }
+
+    private struct Reading {
+        var atNs: UInt64 = 0
+        var traces: UInt64 = 0
+        var spans: UInt64 = 0
+        var acknowledged: UInt64 = 0
+    }
+
+    private let pipeline: TracingPipeline
+    private let replay: Replay
+    private let watch: DeliveryWatch
+    private let onProgress: (@Sendable (ProgressSnapshot) -> Void)?
+    private let state = Mutex(State())
+    private let thread = Mutex<ReplayThread?>(nil)
+
+    init(
+        pipeline: TracingPipeline, replay: Replay, watch: DeliveryWatch,
+        onProgress: (@Sendable (ProgressSnapshot) -> Void)?
+    ) {
+        self.pipeline = pipeline
+        self.replay = replay
+        self.watch = watch
+        self.onProgress = onProgress
+        thread.withLock { $0 = ReplayThread { [self] in loop() } }
+    }
+
+    /// From here on the run does this.
+    func begin(_ phase: String, totalNs: UInt64?) {
+        state.withLock { state in
+            state.phase = phase
+            state.phaseStartedNs = TraceClock.monotonicNs
+            state.totalNs = totalNs
+        }
+    }
+
+    /// Stops the thread and gives the series of the measured part.
+    func finish() -> RunSeries {
+        state.withLock { $0.isOver = true }
+        thread.withLock { $0 }?.join()
+        return state.withLock { $0.series }
+    }
+
+    /// Why batches could not be compared, if so: then the run is invalid.
+    var failure: String? { state.withLock { $0.failure } }
+
+    private func loop() {
+        var rateReading = Reading()
+        var rowReading = Reading()
+        var turn = 0
+        while !state.withLock({ $0.isOver }) {
+            usleep(50_000)
+            turn += 1
+            if turn % 5 == 0 {
+                let now = reading()
+                show(now, since: rateReading)
+                rateReading = now
+                addRow(now, since: &rowReading)
+            }
+            if turn % 10 == 0 { compare() }
+        }
+    }
+
+    private func reading() -> Reading {
+        let progress = replay.progress
+        return Reading(
+            atNs: TraceClock.monotonicNs, traces: progress.traces, spans: progress.spans,
+            acknowledged: pipeline.ledger.acknowledged.spans)
+    }
+
+    private func compare() {
+        do {
+            try watch.work()
+        } catch {
+            state.withLock { if $0.failure == nil { $0.failure = "\(error)" } }
+        }
+    }
+
+    private func show(_ now: Reading, since last: Reading) {
+        guard let onProgress else { return }
+        var snapshot = ProgressSnapshot()
+        let seconds = Double(now.atNs - last.atNs) / 1e9
+        state.withLock { state in
+            snapshot.phase = state.phase
+            snapshot.elapsedNs = now.atNs - state.phaseStartedNs
+            snapshot.totalNs = state.totalNs
+        }
+        guard !snapshot.phase.isEmpty else { return }
+        if last.atNs > 0 {
+            snapshot.tracesPerS = Double(now.traces - last.traces) / seconds
+            snapshot.spansPerS = Double(now.spans - last.spans) / seconds
+        }
+        let ledger = pipeline.ledger
+        snapshot.acknowledgedSpans = ledger.acknowledged.spans
+        snapshot.queuedSpans = ledger.queued
+        snapshot.droppedSpans = ledger.dropped
+        onProgress(snapshot)
+    }
+
+    private func addRow(_ now: Reading, since last: inout Reading) {
+        guard last.atNs > 0 else {
+            last = now
+            return
+        }
+        guard now.atNs - last.atNs >= 1_000_000_000 else { return }
+        let seconds = Double(now.atNs - last.atNs) / 1e9
+        let row = [
+            "tracesPerS": (Double(now.traces - last.traces) / seconds).rounded(),
+            "startedSpansPerS": (Double(now.spans - last.spans) / seconds).rounded(),
+            "acknowledgedSpansPerS":
+                (Double(now.acknowledged - last.acknowledged) / seconds).rounded(),
+            "queuedSpans": Double(pipeline.ledger.queued),
+            "residentBytes": Double(ProcessUsage.now().residentBytes),
+        ]
+        state.withLock { if $0.phase == "run" { $0.series.append(row) } }
+        last = now
+    }
+}

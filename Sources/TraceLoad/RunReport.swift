@@ -1,0 +1,163 @@
+import TraceCore
+import TracePipeline
+import TraceResults
+
+/// Fills the record of a run from what its parts counted.
+struct RunReport {
+    var record: RunRecord
+
+    init(_ record: RunRecord) { self.record = record }
+
+    /// The figures of the measured part.
+    mutating func figures(
+        _ summary: ReplaySummary, _ delivered: DeliveryWatch.Figures, startedNs: UInt64,
+        usage: (before: ProcessUsage, after: ProcessUsage),
+        sink: (before: SinkLedger?, after: SinkLedger?), overheadNs: Double?,
+        pipeline: PipelineLedger
+    ) {
+        let total = summary.total
+        let spans = Double(max(1, total.spansStarted))
+        let seconds = max(1e-9, Double(summary.wallNs) / 1e9)
+        record.set(.achievedTracesPerS, Double(total.traces) / seconds)
+        record.set(.achievedSpansPerS, Double(total.spansStarted) / seconds)
+        if delivered.lastAcknowledgedNs > startedNs {
+            let deliverySeconds = Double(delivered.lastAcknowledgedNs - startedNs) / 1e9
+            record.set(
+                .deliveredSpansPerS, Double(delivered.acknowledgedSpans) / deliverySeconds)
+        }
+        if let overheadNs { record.set(.replayOverheadNsPerSpan, overheadNs) }
+        record.set(.timerFloorNs, Double(summary.timerFloorNs))
+        if delivered.spans > 0 {
+            let exported = Double(delivered.spans)
+            record.set(
+                .encodeNsPerSpan, Double(delivered.buildNs) / exported, samples: delivered.spans)
+            record.set(.wireBytesPerSpan, Double(delivered.wireBytes) / exported)
+            record.set(.bodyBytesPerSpan, Double(delivered.bodyBytes) / exported)
+        }
+        record.set(
+            .cpuNsPerSpan, Double(usage.after.cpuNs - usage.before.cpuNs) / spans,
+            samples: total.spansStarted)
+        record.set(.peakResidentBytes, Double(usage.after.peakResidentBytes))
+        if let bytes = total.allocatedBytes {
+            record.set(.allocatedBytesPerSpan, Double(bytes) / spans, samples: total.spansStarted)
+        }
+        if let before = sink.before, let after = sink.after {
+            let received = Double(max(1, after.spansTotal - before.spansTotal))
+            record.set(.sinkCpuNsPerSpan, Double(after.cpuNs - before.cpuNs) / received)
+            record.set(.sinkPeakResidentBytes, Double(after.peakResidentBytes))
+        }
+        if pipeline.endedSampled > 0 {
+            record.set(
+                .droppedSpanShare, Double(pipeline.dropped) / Double(pipeline.endedSampled))
+        }
+        record.set(.spanStart, summary.timings.start)
+        record.set(.spanEnd, summary.timings.end)
+        record.set(.samplerDecision, summary.timings.decide)
+        record.set(.queueResidence, delivered.queueResidence)
+        record.set(.exportRequest, delivered.exportRequest)
+        record.set(.delivery, delivered.delivery)
+        record.set(.scheduleLag, summary.timings.scheduleLag)
+        record.set(.traceLatency, summary.timings.traceLatency)
+    }
+
+    /// What was asked for and what was done.
+    mutating func load(_ summary: ReplaySummary, _ compiled: CompiledScenario) {
+        record.load.durationNs = summary.wallNs
+        record.load.achievedTraces = summary.total.traces
+        record.load.achievedSpans = summary.total.spansStarted
+        record.load.skippedTraces = summary.droppedArrivals
+        record.load.intendedTraces = summary.total.traces + summary.droppedArrivals
+        record.load.intendedSpans = summary.total.spansStarted
+        guard compiled.scenario.clock == .realtime, summary.wallNs > 0 else { return }
+        let seconds = Double(summary.wallNs) / 1e9
+        record.load.intendedTracesPerS = Double(record.load.intendedTraces) / seconds
+    }
+
+    /// The books of the whole run, warm-up and overhead measurement included.
+    mutating func books(
+        issued: [ReplaySummary], verifies: Bool, counters: CoreCounters,
+        pipeline: PipelineLedger, sink: SinkLedger?
+    ) {
+        var counts = IssuedCounts()
+        var identitySum: UInt64 = 0
+        var semanticSum: UInt64 = 0
+        for summary in issued {
+            counts.startCalls += summary.total.spansStarted
+            counts.recorded += summary.total.spansRecording
+            counts.sampledEnded += summary.total.spansEnded
+            identitySum &+= summary.total.identitySum
+            semanticSum &+= summary.total.semanticSum
+        }
+        counts.identitySum = identitySum
+        if verifies { counts.semanticSum = semanticSum }
+        record.ledger.issued = counts
+        record.ledger.tracer = TracerCounts(counters)
+        var delivery = DeliveryCounts(pipeline)
+        delivery.reachesSink = sink != nil
+        record.ledger.deliveries = [delivery]
+        record.ledger.sink = sink
+    }
+
+    /// Whether the figures may be used, and why not.
+    mutating func judge(
+        flushed: FlushResult, _ summary: ReplaySummary, interrupted: Bool,
+        monitorFailure: String?
+    ) {
+        record.valid = true
+        record.interrupted = interrupted
+        if let violation = record.ledger.violations.first {
+            record.invalidate(violation.message)
+        }
+        if let monitorFailure { record.invalidate(monitorFailure) }
+        if flushed == .timedOut {
+            record.invalidate(
+                "the pipeline did not drain in time: raise run.drain, or look at the receiver")
+        }
+        if summary.total.traces == 0, !interrupted {
+            record.invalidate("no trace was replayed: give it more time, with --duration 10s")
+        }
+        if interrupted { record.invalidate("interrupted by a signal") }
+    }
+}
+
+extension TracerCounts {
+    init(_ counters: CoreCounters) {
+        self.init()
+        startCalls = counters.startCalls
+        notRecordedSampler = counters.notRecordedSampler
+        notRecordedStoreFull = counters.notRecordedStoreFull
+        notRecordedAfterShutdown = counters.notRecordedAfterShutdown
+        notRecordedDisabled = counters.notRecordedDisabled
+        recording = counters.recording
+        endedByCaller = counters.ended
+        live = counters.live
+        sampledEnded = counters.endedSampled
+    }
+}
+
+extension DeliveryCounts {
+    init(_ ledger: PipelineLedger) {
+        self.init()
+        func fate(_ totals: FateTotals) -> FateCount {
+            FateCount(count: totals.spans, identitySum: totals.identitySum)
+        }
+        queued = FateCount(count: ledger.queued, identitySum: ledger.queued == 0 ? 0 : nil)
+        inFlight = fate(ledger.inFlight)
+        acknowledged = FateCount(
+            count: ledger.acknowledged.spans + ledger.partlyAcknowledged.spans,
+            identitySum: ledger.acknowledged.identitySum
+                &+ ledger.partlyAcknowledged.identitySum)
+        rejected = FateCount(count: ledger.rejected)
+        // The core keeps one sum over what was dropped at its end; it goes with the first of them.
+        droppedQueueFull = FateCount(
+            count: ledger.queueFull, identitySum: ledger.droppedAtEndIdentitySum)
+        droppedRefused = fate(ledger.refused)
+        droppedRetriesExhausted = fate(ledger.retriesExhausted)
+        droppedOversize = FateCount(
+            count: ledger.oversize.spans + ledger.spansTooLarge,
+            identitySum: ledger.oversize.identitySum)
+        droppedShutdown = FateCount(
+            count: ledger.shutdown.spans + ledger.afterShutdown,
+            identitySum: ledger.shutdown.identitySum)
+    }
+}

@@ -1,0 +1,161 @@
+import ArgumentParser
+import Glibc
+import Synchronization
+import TraceCore
+import TraceLoad
+import TraceResults
+
+/// `tracemill run SCENARIO`.
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run one scenario: a table, and a result file.",
+        discussion: """
+            Starts a receiver of its own on a free loopback port (unless the scenario or --endpoint
+            names another), warms up, replays the scenario's traces through the pipeline, waits until
+            every span is acknowledged or accounted for, and checks the books of both sides batch by
+            batch. A run that breaks a conservation law exits with 4.
+
+            EXAMPLES
+              tracemill run scenarios/checkout.yaml
+              tracemill run scenarios/checkout.yaml --duration 60s --workers 2
+              tracemill run scenarios/checkout.yaml --verify --duration 2s
+              tracemill run scenarios/checkout.yaml --endpoint http://127.0.0.1:4318/v1/traces
+              tracemill run scenarios/checkout.yaml --json | jq '.runs[0].metrics.spanEndNsP99'
+            """)
+
+    @Argument(help: "Scenario file (YAML).", completion: .file(extensions: ["yaml", "yml"]))
+    var scenario: String
+
+    @Option(help: "Length of the measured part, such as 10s; default: what the stages say.")
+    var duration: Duration?
+
+    @Option(help: "Warm-up before it, such as 500ms or 0s; default: the scenario's run.warmup.")
+    var warmup: Duration?
+
+    @Option(help: "Seed instead of the scenario's.")
+    var seed: UInt64?
+
+    @Option(help: "Worker threads; default: the scenario's, or cores - 1.")
+    var workers: Int?
+
+    @Option(help: "OTLP/HTTP endpoint to send to instead, such as http://127.0.0.1:4318/v1/traces.")
+    var endpoint: String?
+
+    @Flag(help: "Decode every field at the receiver and compare the contents with the plan.")
+    var verify = false
+
+    @Option(help: "Clock of the spans: cycles (the cycle counter) or system (clock_gettime).")
+    var clock = ClockArgument.cycles
+
+    @Option(
+        name: [.customLong("fault")],
+        help: "A fault of the embedded receiver, such as status=503,count=3; repeatable.")
+    var faults: [String] = []
+
+    @Option(name: .shortAndLong, help: "Result file; default: results/<scenario>-<time>.json.")
+    var output: String?
+
+    @Flag(help: "Write the result as one JSON document on standard output instead of the table.")
+    var json = false
+
+    @Flag(name: .shortAndLong, help: "No progress on standard error.")
+    var quiet = false
+
+    func validate() throws {
+        if let workers, !(1...256).contains(workers) {
+            throw ValidationError("--workers \(workers): write a number from 1 to 256")
+        }
+    }
+
+    func run() throws {
+        let compiled = try ScenarioFile.compiled(scenario, seed: seed)
+        let path = output ?? ResultPath.standard(for: compiled.scenario.name)
+        // Before the load, not after it: a run whose result has no place to go is a run for nothing.
+        try ResultPath.check(path)
+        var options = RunOptions()
+        options.durationNs = duration?.nanoseconds
+        options.warmupNs = warmup?.nanoseconds
+        options.workers = workers
+        options.endpoint = endpoint
+        options.verifies = verify
+        options.sinkFaults = faults
+        options.clock = clock.source
+        options.allocatedBytesOfThread = { Heap.allocatedBytesOfThread() }
+        if let pages = ArenaPageSource() { options.pages = pages }
+        let progress = ProgressDisplay(name: compiled.scenario.name, isShown: !quiet)
+        options.onProgress = { progress.update($0) }
+
+        let record: RunRecord
+        let run: ScenarioRun
+        do {
+            run = try ScenarioRun(compiled, options: options)
+            let signals = SignalWatch { run.interrupt($0) }
+            defer { signals.stop() }
+            record = try run.run()
+        } catch .unusable(let reason) {
+            throw CommandFailure.usage(reason)
+        } catch .cannotStart(let reason) {
+            progress.finish()
+            throw CommandFailure(message: reason, code: .invalidRun)
+        }
+        progress.finish()
+        let result = RunDocument.result(record, of: compiled)
+        do {
+            try ResultFile.write(result, to: path)
+        } catch {
+            throw CommandFailure.usage("\(error)")
+        }
+        if json {
+            Output.text(try ResultFile.text(of: result))
+        } else {
+            let table = ResultTable(style: .detected(on: STDOUT_FILENO))
+            Output.text(table.text(of: record, in: result, path: path))
+        }
+        if let code = run.interruption { throw CommandFailure(message: nil, code: code) }
+        if !record.valid {
+            throw CommandFailure(
+                message: "invalid run: \(record.reason ?? "see the ledger in \(path)")",
+                code: .invalidRun)
+        }
+    }
+}
+
+/// `--clock`.
+enum ClockArgument: String, ExpressibleByArgument, CaseIterable {
+    case cycles
+    case system
+
+    var source: ClockSource { self == .cycles ? .cycleCounter : .system }
+}
+
+/// A duration on the command line, with its unit, as in scenario files.
+struct Duration: ExpressibleByArgument {
+    var nanoseconds: UInt64
+
+    init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+
+    init?(argument: String) {
+        guard let value = ScenarioUnits.durationNs(argument), value >= 0 else { return nil }
+        nanoseconds = UInt64(value)
+    }
+
+    static var allValueStrings: [String] { ["250us", "5ms", "2s", "1m"] }
+}
+
+/// The progress line, fed from the run's own thread.
+final class ProgressDisplay: Sendable {
+    private let reporter: Mutex<ProgressReporter?>
+
+    init(name: String, isShown: Bool) {
+        reporter = Mutex(isShown ? ProgressReporter(name: name) : nil)
+    }
+
+    func update(_ snapshot: ProgressSnapshot) {
+        reporter.withLock { $0?.update(snapshot, atNs: HostClock.monotonicNs()) }
+    }
+
+    func finish() {
+        reporter.withLock { $0?.finish() }
+    }
+}

@@ -1,0 +1,53 @@
+import Glibc
+import Synchronization
+import TraceResults
+
+/// SIGINT and SIGTERM: the first one ends the load, and the run drains and writes its result; a second
+/// one ends the process at once.
+final class SignalWatch: Sendable {
+    private static let pending = Atomic<Int32>(0)
+    private let isOver = Atomic(false)
+
+    /// `onSignal` runs on a thread of its own.
+    init(_ onSignal: @escaping @Sendable (ExitCode) -> Void) {
+        for number in [SIGINT, SIGTERM] {
+            signal(number) { number in
+                let first = SignalWatch.pending.exchange(number, ordering: .relaxed)
+                if first != 0 { _exit(128 + number) }
+            }
+        }
+        let watch = self
+        WatchThread.start {
+            while !watch.isOver.load(ordering: .relaxed) {
+                let number = SignalWatch.pending.load(ordering: .relaxed)
+                if number != 0 {
+                    onSignal(number == SIGINT ? .interrupted : .terminated)
+                    return
+                }
+                usleep(20_000)
+            }
+        }
+    }
+
+    func stop() { isOver.store(true, ordering: .relaxed) }
+}
+
+/// A detached thread.
+enum WatchThread {
+    private final class Body {
+        let run: @Sendable () -> Void
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    }
+
+    static func start(_ run: @escaping @Sendable () -> Void) {
+        let body = unsafe Unmanaged.passRetained(Body(run))
+        var thread = pthread_t()
+        let status = unsafe pthread_create(
+            &thread, nil,
+            { raw in
+                unsafe Unmanaged<Body>.fromOpaque(raw!).takeRetainedValue().run()
+                return nil
+            }, body.toOpaque())
+        if status == 0 { pthread_detach(thread) } else { unsafe body.release() }
+    }
+}

@@ -1,0 +1,100 @@
+// The command: arguments and wiring. What it does is in the modules.
+import ArgumentParser
+import Glibc
+import TraceResults
+
+@main
+struct Tracemill: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tracemill",
+        abstract: "Grinds synthetic microservice traces through a real tracing pipeline.",
+        discussion: """
+            What does this tracing pipeline cost, what does it lose, did it get slower?
+            A scenario describes services that call each other; tracemill replays their traces
+            through sampler, span limits, batch processor and OTLP/HTTP export, to a receiver of
+            its own, and checks that every span is accounted for.
+
+            EXAMPLES
+              tracemill run scenarios/checkout.yaml
+              tracemill run scenarios/checkout.yaml --duration 30s --verify
+              tracemill topology scenarios/checkout.yaml --format mermaid
+              tracemill bench --json
+              tracemill sink --port 4318
+
+            EXIT CODES
+              0 pass · 1 regression or budget broken · 2 usage or bad file · 3 inconclusive
+              4 invalid run (a span unaccounted for) · 70 internal error · 130, 143 interrupted
+            """,
+        version: "tracemill \(Build.version)",
+        subcommands: [
+            RunCommand.self, SinkCommand.self, ValidateCommand.self, TopologyCommand.self,
+            BenchCommand.self,
+        ])
+
+    static func main() {
+        // A receiver that goes away must be an error, not the end of the process.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let failure as CommandFailure {
+            failure.exit()
+        } catch {
+            let code = exitCode(for: error)
+            guard code.isSuccess else {
+                // The parser's own errors are errors of usage; it would exit with 64 or 1.
+                Output.error(fullMessage(for: error))
+                Glibc.exit(TraceResults.ExitCode.usage.rawValue)
+            }
+            Output.line(fullMessage(for: error))
+            Glibc.exit(0)
+        }
+    }
+}
+
+/// What was built.
+enum Build {
+    static let version = "0.1.0"
+}
+
+/// The end of a command: what to say, and the exit code.
+struct CommandFailure: Error {
+    var message: String?
+    var code: TraceResults.ExitCode
+
+    func exit() -> Never {
+        if let message { Output.error(message) }
+        Glibc.exit(code.rawValue)
+    }
+
+    /// A file, argument or setting that cannot be used.
+    static func usage(_ message: String) -> CommandFailure {
+        CommandFailure(message: message, code: .usage)
+    }
+}
+
+/// Standard output and error, by write(2): what is said is out when the process ends.
+enum Output {
+    static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
+    static func text(_ text: String) { write(text, to: STDOUT_FILENO) }
+
+    /// `tracemill: message`, on standard error.
+    static func error(_ message: String) {
+        let isMarked = message.hasPrefix("Error:") || message.hasPrefix("tracemill:")
+        write((isMarked ? "" : "tracemill: ") + message + "\n", to: STDERR_FILENO)
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let written = unsafe bytes.withUnsafeBytes {
+                unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+            }
+            if written < 0 {
+                if errno == EINTR { continue }
+                return
+            }
+            bytes = bytes.dropFirst(written)
+        }
+    }
+}
