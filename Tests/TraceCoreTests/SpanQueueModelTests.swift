@@ -423,6 +423,39 @@ import Testing
         #expect(missing == 0 && disorders == 0)
     }
 
+    @Test("A drain waits for a chunk that its thread has put aside and not sent off yet")
+    func pausedSendOff() throws {
+        let harness = try CoreHarness()
+        let queue = harness.recorder.queue
+        harness.tracer.startSpan("first").end()
+        // What a thread does when its chunk is full, stopped half-way: the new chunk can be seen, the
+        // old one is in the ring not yet.
+        let core = unsafe harness.recorder.core
+        let producer = unsafe RecorderCore.producer(core)
+        let old = unsafe try #require(producer.pointee.chunk)
+        let new = unsafe try #require(core.pointee.chunks.take(producers: 1))
+        unsafe new.pointee.producer = unsafe producer
+        unsafe new.pointee.sequence = unsafe producer.pointee.nextSequence
+        unsafe producer.pointee.nextSequence += 1
+        unsafe producer.pointee.chunk = unsafe new
+        unsafe producer.pointee.chunkBytes = 0
+        unsafe producer.pointee.openChunk.store(UInt(bitPattern: new), ordering: .releasing)
+        let drained = SharedNumber()
+        let done = SharedNumber()
+        let thread = OSThreads.start {
+            var body = ExportBody(capacityBytes: 1 << 16)
+            drained.add(queue.fill(&body, spans: 100))
+            done.add()
+        }
+        for _ in 0..<200 { yieldProcessor() }
+        #expect(done.value == 0)
+        let isPushed = unsafe core.pointee.chunks.full.push(UInt(bitPattern: old))
+        OSThreads.join(thread)
+        #expect(isPushed && drained.value == 1)
+        harness.tracer.startSpan("second").end()
+        #expect(try harness.drain().map(\.name) == ["second"])
+    }
+
     @Test("Resources and scopes are told apart by their bytes, and grouped")
     func grouping() throws {
         let harness = try CoreHarness()

@@ -273,6 +273,64 @@ import Testing
         }
     }
 
+    @Test("Another thread waits for the one that started the span and is in it")
+    func starterGoesFirst() throws {
+        let harness = try CoreHarness { $0.liveSpansMax = 1 }
+        let slot = unsafe try #require(harness.theOneFreeSlot)
+        let span = harness.tracer.startSpan("span")
+        let word = unsafe slot.pointee.state.load(ordering: .relaxed)
+        let hold = try #require(unsafe SlotHold.acquire(slot, word: word))
+        #expect(!hold.isShared)
+        let done = SharedNumber()
+        let threads = OSThreads.start {
+            OSThreads.run(count: 2) { _ in
+                span.setAttribute(Self.key, 1)
+                done.add()
+            }
+        }
+        for _ in 0..<200 { yieldProcessor() }
+        #expect(done.value == 0)
+        unsafe SlotWriter.add(hold.slot, hold.producer, SpanAttributes([("mine", 2)]))
+        hold.release(word: word)
+        OSThreads.join(threads)
+        // From now on the starter takes turns with the others.
+        let turn = try #require(unsafe SlotHold.acquire(slot, word: word))
+        #expect(turn.isShared)
+        turn.release(word: word)
+        span.end()
+        #expect(unsafe SlotHold.acquire(slot, word: word) == nil)
+        #expect(try harness.drain().map { $0.attributes.map(\.key) } == [["mine", "key"]])
+    }
+
+    @Test("The thread that started the span waits for another that is in it")
+    func starterWaits() throws {
+        let harness = try CoreHarness { $0.liveSpansMax = 1 }
+        let slot = unsafe try #require(harness.theOneFreeSlot)
+        let span = harness.tracer.startSpan("span")
+        let word = unsafe slot.pointee.state.load(ordering: .relaxed)
+        let bits = UInt(bitPattern: slot)
+        let held = SharedNumber()
+        let done = SharedNumber()
+        let early = SharedNumber()
+        let thread = OSThreads.start {
+            guard let slot = unsafe SlotPointer(bitPattern: bits),
+                let hold = unsafe SlotHold.acquire(slot, word: word)
+            else { return }
+            held.add()
+            for _ in 0..<200 { yieldProcessor() }
+            early.add(done.value)
+            unsafe SlotWriter.add(hold.slot, hold.producer, SpanAttributes([("theirs", 1)]))
+            hold.release(word: word)
+        }
+        held.wait(for: 1)
+        span.setAttribute(Self.key, 2)
+        span.end()
+        done.add()
+        OSThreads.join(thread)
+        #expect(early.value == 0)
+        #expect(try harness.drain().map { $0.attributes.map(\.key) } == [["theirs", "key"]])
+    }
+
     @Test("Without blocks what does not fit the slot is dropped and counted, and the span goes on")
     func blocksExhausted() throws {
         let harness = try CoreHarness { $0.blocksMax = 1 }
