@@ -440,14 +440,17 @@ import Testing
         unsafe producer.pointee.chunk = unsafe new
         unsafe producer.pointee.chunkBytes = 0
         unsafe producer.pointee.openChunk.store(UInt(bitPattern: new), ordering: .releasing)
+        let begun = SharedNumber()
         let drained = SharedNumber()
         let done = SharedNumber()
         let thread = OSThreads.start {
             var body = ExportBody(capacityBytes: 1 << 16)
+            begun.add()
             drained.add(queue.fill(&body, spans: 100))
             done.add()
         }
-        for _ in 0..<200 { yieldProcessor() }
+        begun.wait(for: 1)
+        for _ in 0..<2_000 { yieldProcessor() }
         #expect(done.value == 0)
         let isPushed = unsafe core.pointee.chunks.full.push(UInt(bitPattern: old))
         OSThreads.join(thread)

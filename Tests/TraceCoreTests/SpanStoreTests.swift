@@ -281,14 +281,17 @@ import Testing
         let word = unsafe slot.pointee.state.load(ordering: .relaxed)
         let hold = try #require(unsafe SlotHold.acquire(slot, word: word))
         #expect(!hold.isShared)
+        let begun = SharedNumber()
         let done = SharedNumber()
         let threads = OSThreads.start {
             OSThreads.run(count: 2) { _ in
+                begun.add()
                 span.setAttribute(Self.key, 1)
                 done.add()
             }
         }
-        for _ in 0..<200 { yieldProcessor() }
+        begun.wait(for: 2)
+        for _ in 0..<2_000 { yieldProcessor() }
         #expect(done.value == 0)
         unsafe SlotWriter.add(hold.slot, hold.producer, SpanAttributes([("mine", 2)]))
         hold.release(word: word)
