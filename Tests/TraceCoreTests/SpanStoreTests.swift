@@ -129,7 +129,7 @@ import Testing
             $0.queueSpans = 4_096
         }
         var body = ExportBody(capacityBytes: 1 << 20)
-        let rounds = 40_000
+        let rounds = capacity == 1 ? 20_000 : 250_000
         for round in 0..<rounds {
             harness.tracer.startSpan("span").end()
             if round % 1_024 == 0 { while harness.recorder.queue.fill(&body, spans: 4_096) > 0 {} }
