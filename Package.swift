@@ -113,5 +113,6 @@ let package = Package(
         .testTarget(
             name: "TraceLoadTests", dependencies: ["TraceLoad", "TraceCore", "TraceResults"],
             swiftSettings: strict),
+        .testTarget(name: "EndToEndTests", dependencies: ["tracemill"], swiftSettings: strict),
     ]
 )

@@ -12,6 +12,7 @@ final class DeliveryWatch: Sendable {
         var exportRequest = LatencyHistogram()
         var queueResidence = LatencyHistogram()
         var delivery = LatencyHistogram()
+        /// CPU time of building request bodies.
         var buildNs: UInt64 = 0
         var spans: UInt64 = 0
         var acknowledgedSpans: UInt64 = 0
@@ -30,6 +31,8 @@ final class DeliveryWatch: Sendable {
     private let settled = Mutex<[TracePipeline.BatchRecord]>([])
     private let state: Mutex<State>
     private let sink: SinkControl?
+    /// One comparison at a time: a list read before a settling must not be taken in after it.
+    private let turn = Mutex<Void>(())
 
     init(sink: SinkControl?) {
         self.sink = sink
@@ -43,6 +46,10 @@ final class DeliveryWatch: Sendable {
 
     /// Takes in what was settled, and compares it with the sink's list.
     func work() throws(SinkProcessError) {
+        try turn.withLock { _ throws(SinkProcessError) in try compare() }
+    }
+
+    private func compare() throws(SinkProcessError) {
         let records = settled.withLock { settled in
             defer { settled = [] }
             return settled
@@ -86,7 +93,7 @@ final class DeliveryWatch: Sendable {
 extension DeliveryWatch.Figures {
     mutating func add(_ record: TracePipeline.BatchRecord) {
         spans += UInt64(record.spans)
-        buildNs += record.builtNs - record.buildStartedNs
+        buildNs += record.buildCPUNs
         wireBytes += UInt64(record.wireByteCount)
         bodyBytes += UInt64(record.bodyByteCount)
         if record.lastSentNs > 0 { exportRequest.record(record.settledNs - record.lastSentNs) }

@@ -92,8 +92,8 @@ struct PipelineSetup {
         settings.compression = declared.compression == .gzip ? .gzip : .none
         settings.timeoutMs = Int(declared.timeoutNs / 1e6)
         settings.connections = declared.connections
-        settings.retry.initialBackoffMs = Int(declared.retryInitialNs / 1e6)
-        settings.retry.maxBackoffMs = Int(declared.retryMaxNs / 1e6)
+        settings.retry.initialBackoffMs = max(1, Int(declared.retryInitialNs / 1e6))
+        settings.retry.maxBackoffMs = max(1, Int(declared.retryMaxNs / 1e6))
         settings.headers = try declared.headers.map {
             try HTTPHeader(name: $0.name, value: try Self.expanded($0.value))
         }

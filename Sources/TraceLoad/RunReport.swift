@@ -101,7 +101,7 @@ struct RunReport {
     /// Whether the figures may be used, and why not.
     mutating func judge(
         flushed: FlushResult, _ summary: ReplaySummary, interrupted: Bool,
-        monitorFailure: String?
+        monitorFailure: String?, endpoint: String?
     ) {
         record.valid = true
         record.interrupted = interrupted
@@ -109,6 +109,13 @@ struct RunReport {
             record.invalidate(violation.message)
         }
         if let monitorFailure { record.invalidate(monitorFailure) }
+        if let endpoint, let delivery = record.ledger.deliveries.first,
+            delivery.acknowledged.count + delivery.rejected.count == 0, delivery.dropped > 0
+        {
+            record.invalidate(
+                "not one of \(NumberText.grouped(delivery.dropped)) spans was acknowledged by "
+                    + "\(endpoint): is a receiver listening there? `tracemill sink` is one")
+        }
         if flushed == .timedOut {
             record.invalidate(
                 "the pipeline did not drain in time: raise run.drain, or look at the receiver")

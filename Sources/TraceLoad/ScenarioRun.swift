@@ -48,6 +48,8 @@ public final class ScenarioRun: Sendable {
     public let compiled: CompiledScenario
     public let options: RunOptions
     private let sinkProcess: SinkProcess?
+    /// Where spans go, fit for a message; nil when they go nowhere.
+    private let endpoint: String?
     private let sink: SinkControl?
     private let pipeline: TracingPipeline
     private let watch: DeliveryWatch
@@ -79,6 +81,11 @@ public final class ScenarioRun: Sendable {
         self.watch = watch
         do {
             var configuration = try setup.configuration(options, sinkBaseURL: baseURL)
+            if case .otlp(let settings) = configuration.exporter {
+                endpoint = settings.printableEndpoint
+            } else {
+                endpoint = nil
+            }
             configuration.observer = watch.observer
             pipeline = try TracingPipeline(configuration)
             let providers = compiled.makeProviders(
@@ -123,6 +130,9 @@ public final class ScenarioRun: Sendable {
             let monitor = RunMonitor(
                 pipeline: pipeline, replay: replay, watch: watch, onProgress: options.onProgress)
             let before = try warmUp(monitor)
+            // What the warm-up left behind must not count as delivered in the measured part.
+            _ = pipeline.forceFlush(timeoutMs: Int(compiled.scenario.run.drainNs / 1e6))
+            try watch.work()
             watch.restart()
             let hostBefore = host.sample()
             _ = ProcessUsage.resetPeak()
@@ -136,6 +146,7 @@ public final class ScenarioRun: Sendable {
             let drainMs = Int(compiled.scenario.run.drainNs / 1e6)
             let flushed = pipeline.forceFlush(timeoutMs: drainMs)
             let usage = ProcessUsage.now()
+            try watch.work()
             let sinkAfter = try sink?.ledger()
             _ = pipeline.shutdown(timeoutMs: drainMs)
             record.series = monitor.finish()
@@ -149,7 +160,7 @@ public final class ScenarioRun: Sendable {
             try closeBooks(&report, issued: [disabled, before, summary])
             report.judge(
                 flushed: flushed, summary, interrupted: interruption != nil,
-                monitorFailure: monitor.failure)
+                monitorFailure: monitor.failure, endpoint: endpoint)
             record = report.record
         } catch {
             sinkProcess?.stop()

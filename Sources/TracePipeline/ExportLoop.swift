@@ -112,13 +112,17 @@ final class ExportLoop {
                 if pending == 0 { firstPendingNs = nil }
                 return
             }
+            let startedCPUNs = MonotonicTime.threadCPUNs
             let spans = queue.fill(&slots[index].body, spans: settings.batchSpans)
+            let buildCPUNs = MonotonicTime.threadCPUNs - startedCPUNs
             #if DEBUG
                 if spans > 0, Mutant.flipByte.strikes {
                     slots[index].body.flipBit(atByte: slots[index].body.byteCount - 1)
                 }
             #endif
-            if spans > 0 { hand(over: index, spans: spans, startedNs: startedNs) }
+            if spans > 0 {
+                hand(over: index, spans: spans, startedNs: startedNs, buildCPUNs: buildCPUNs)
+            }
             // A fill that is short, and not for want of bytes, has taken every span that had ended
             // before it. How full a body is that could not take one more is a cautious guess.
             let isShort =
@@ -152,7 +156,7 @@ final class ExportLoop {
         }
     }
 
-    private func hand(over index: Int, spans: Int, startedNs: UInt64) {
+    private func hand(over index: Int, spans: Int, startedNs: UInt64, buildCPUNs: UInt64) {
         let slot = slots[index]
         lastNumber += 1
         let nowNs = TraceClock.monotonicNs
@@ -160,8 +164,9 @@ final class ExportLoop {
             number: lastNumber, spans: spans, identitySum: slot.body.identitySum,
             contentSum: slot.body.contentSum, outcome: .acknowledged, indeterminate: false,
             attempts: 0, bodyByteCount: slot.body.byteCount, wireByteCount: 0,
-            buildStartedNs: startedNs, builtNs: nowNs, firstSentNs: 0, lastSentNs: 0,
-            settledNs: 0, settledCycles: 0, timedEndCycles: slot.body.timedEndCycles)
+            buildStartedNs: startedNs, builtNs: nowNs, buildCPUNs: buildCPUNs,
+            firstSentNs: 0, lastSentNs: 0, settledNs: 0, settledCycles: 0,
+            timedEndCycles: slot.body.timedEndCycles)
         slot.record = record
         slot.isBusy = true
         control.monitor.withLock { $0.ledger.begin(record.totals) }

@@ -4,6 +4,13 @@ import Glibc
 import TraceCore
 
 enum MonotonicTime {
+    /// CPU time of the calling thread.
+    static var threadCPUNs: UInt64 {
+        var time = timespec()
+        _ = unsafe clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
     /// `start` plus `milliseconds`, saturating; a negative number counts as 0.
     static func deadlineNs(from startNs: UInt64, afterMs milliseconds: Int) -> UInt64 {
         let (wait, overflow) = UInt64(max(0, milliseconds))

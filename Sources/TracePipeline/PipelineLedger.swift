@@ -149,6 +149,8 @@ public struct BatchRecord: Sendable {
     /// When building began and was done, CLOCK_MONOTONIC nanoseconds, as all times here.
     public var buildStartedNs: UInt64
     public var builtNs: UInt64
+    /// The exporter thread's CPU time in between: what building cost, whoever else wanted the core.
+    public var buildCPUNs: UInt64
     /// When the first and the last request were begun; 0 when none was.
     public var firstSentNs: UInt64
     public var lastSentNs: UInt64

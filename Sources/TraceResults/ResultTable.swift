@@ -166,9 +166,14 @@ public struct ResultTable: Sendable {
             let isLoss = name.hasPrefix("dropped") || name == "rejected"
             lines.append(isLoss ? style.warning(line) : line)
         }
-        let unrecorded = run.ledger.tracer.notRecorded
-        if unrecorded > 0, !several {
-            lines.append(row("not recorded", [NumberText.grouped(unrecorded), ""]))
+        // Starts with tracing disabled are the overhead measurement's own, not the scenario's.
+        let tracer = run.ledger.tracer
+        for (label, count) in [
+            ("not sampled", tracer.notRecordedSampler),
+            ("not recorded, store full", tracer.notRecordedStoreFull),
+            ("not recorded, shut down", tracer.notRecordedAfterShutdown),
+        ] where count > 0 && !several {
+            lines.append(row(label, [NumberText.grouped(count), ""]))
         }
         return lines
     }

@@ -35,7 +35,7 @@ struct ResultTableTests {
           spans by fate                  1,998,000         ended
           acknowledged                   1,997,000        99.95%
           dropped: queue full                1,000         0.05%
-          not recorded                       1,960
+          not sampled                        1,960
 
           ledger: L0 L1 L2 L3 hold; 3,901 batches match the sink's own decode
           result: results/x.json
