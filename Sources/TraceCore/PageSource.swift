@@ -2,7 +2,8 @@
 import CThread
 import Glibc
 
-/// A source of zeroed, page-aligned memory. Called rarely, from any thread.
+/// A source of zeroed, page-aligned memory. Called rarely, from any thread, also from one that is within the
+/// end of a span: it must not trace.
 public protocol PageSource: Sendable {
     /// At least `byteCount` zeroed bytes, aligned to 4096, or nil when there are none. Pages that are
     /// never touched should cost nothing.

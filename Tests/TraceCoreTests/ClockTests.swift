@@ -18,15 +18,15 @@ import Testing
         let spans = try harness.drain(spans: 4_096)
         #expect(spans.count == 2_000)
         #expect(spans.allSatisfy { $0.endUnixNano >= $0.startUnixNano })
-        // A second either way: the machine's own clock may be adjusted meanwhile.
-        let slack: UInt64 = 1_000_000_000
+        // A minute either way: the machine's own clock may be adjusted meanwhile.
+        let slack: UInt64 = 60_000_000_000
         #expect(
             spans.allSatisfy {
                 $0.startUnixNano + slack >= before && $0.endUnixNano <= after + slack
             })
         // One thread's starts go forward, but for a new anchor.
         let backward = zip(spans, spans.dropFirst()).count { $0.startUnixNano > $1.startUnixNano }
-        #expect(backward <= 5)
+        #expect(backward <= 100)
     }
 
     @Test(
@@ -112,7 +112,7 @@ import Testing
         var anchor = ClockAnchor()
         let now = usesCycles ? TraceClock.cycles : TraceClock.monotonicNs
         let first = anchor.unixNano(at: now, usesCycles: usesCycles)
-        let slack: UInt64 = 1_000_000_000
+        let slack: UInt64 = 60_000_000_000
         #expect(first + slack > TraceClock.unixNs && first < TraceClock.unixNs + slack)
         let (ticks, unixNano) = (anchor.ticks, anchor.unixNano)
         // Within its time it counts on from where it is.
