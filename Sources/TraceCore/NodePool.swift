@@ -66,6 +66,13 @@ import Synchronization
         while cache.count > 0 { spill(&cache, count: min(cache.count, batchCount)) }
     }
 
+    /// Every node that was ever handed out, free again or not.
+    func forEachTouched(_ body: (UnsafeMutableRawPointer) -> Void) {
+        for index in 0..<min(capacity, fresh.load(ordering: .acquiring)) {
+            unsafe body(base + index * stride)
+        }
+    }
+
     @inline(never)
     private func refill(_ cache: inout NodeCache) {
         if let word = batches.pop(), let node = unsafe UnsafeMutableRawPointer(bitPattern: word) {

@@ -197,6 +197,19 @@ public struct CoreCounters: Sendable, Equatable {
         return sum
     }
 
+    /// Slots that hold a live span, counted slot by slot: an account of its own beside the counters.
+    /// Linear in the slots ever used; exact at rest. Any thread.
+    public var liveSlotCount: UInt64 {
+        var live: UInt64 = 0
+        unsafe core.pointee.slots.forEachTouched { node in
+            let slot = unsafe node.assumingMemoryBound(to: SpanSlot.self)
+            if unsafe slot.pointee.state.load(ordering: .acquiring) & SlotState.live != 0 {
+                live += 1
+            }
+        }
+        return live
+    }
+
     /// Whether spans record at all; off, a start costs a look at one word. Any thread, any time.
     public var isEnabled: Bool {
         get {

@@ -97,7 +97,8 @@ public struct DeliveryTrial: Sendable {
         let figures = watch.figures
         var outcome = Outcome()
         outcome.ledger.issued = issued
-        outcome.ledger.tracer = TracerCounts(pipeline.recorder.counters)
+        outcome.ledger.tracer = TracerCounts(
+            pipeline.recorder.counters, liveSlots: pipeline.recorder.liveSlotCount)
         outcome.ledger.deliveries = [DeliveryCounts(pipeline.ledger)]
         outcome.ledger.sink = sink
         var reconciler = watch.reconciler

@@ -76,7 +76,7 @@ struct RunReport {
     /// The books of the whole run, warm-up and overhead measurement included.
     mutating func books(
         issued: [ReplaySummary], verifies: Bool, counters: CoreCounters,
-        pipeline: PipelineLedger, sink: SinkLedger?
+        liveSlots: UInt64, pipeline: PipelineLedger, sink: SinkLedger?
     ) {
         var counts = IssuedCounts()
         var identitySum: UInt64 = 0
@@ -91,7 +91,7 @@ struct RunReport {
         counts.identitySum = identitySum
         if verifies { counts.semanticSum = semanticSum }
         record.ledger.issued = counts
-        record.ledger.tracer = TracerCounts(counters)
+        record.ledger.tracer = TracerCounts(counters, liveSlots: liveSlots)
         var delivery = DeliveryCounts(pipeline)
         delivery.reachesSink = sink != nil
         record.ledger.deliveries = [delivery]
@@ -128,7 +128,8 @@ struct RunReport {
 }
 
 extension TracerCounts {
-    init(_ counters: CoreCounters) {
+    /// - Parameter liveSlots: the store's own count, so that L1 compares two accounts.
+    init(_ counters: CoreCounters, liveSlots: UInt64) {
         self.init()
         startCalls = counters.startCalls
         notRecordedSampler = counters.notRecordedSampler
@@ -137,7 +138,7 @@ extension TracerCounts {
         notRecordedDisabled = counters.notRecordedDisabled
         recording = counters.recording
         endedByCaller = counters.ended
-        live = counters.live
+        live = liveSlots
         sampledEnded = counters.endedSampled
     }
 }

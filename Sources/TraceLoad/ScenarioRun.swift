@@ -201,7 +201,8 @@ public final class ScenarioRun: Sendable {
         try watch.work()
         report.books(
             issued: issued, verifies: options.verifies, counters: pipeline.recorder.counters,
-            pipeline: pipeline.ledger, sink: try sink?.ledger())
+            liveSlots: pipeline.recorder.liveSlotCount, pipeline: pipeline.ledger,
+            sink: try sink?.ledger())
         var reconciler = watch.reconciler
         if sink == nil {
             report.record.ledger.close()
