@@ -40,7 +40,7 @@ enum SpanAdmission {
                 admitted = current
                 continue
             }
-            guard unsafe core.pointee.blocksWhenFull else { return .queueFull }
+            guard unsafe core.pointee.blocksWhenFull else { return unsafe fullFailure(core) }
             if unsafe !waitForRoom(
                 core,
                 until: {
@@ -52,6 +52,12 @@ enum SpanAdmission {
             }
             admitted = unsafe shared.pointee.admitted.load(ordering: .relaxed)
         }
+    }
+
+    /// What became of a span that found no room: after shutdown nobody makes any, so that is the reason.
+    private static func fullFailure(_ core: CorePointer) -> AdmissionFailure {
+        let signals = unsafe core.pointee.shared.pointee.signals.load(ordering: .relaxed)
+        return signals & Signal.closed != 0 ? .closed : .queueFull
     }
 
     /// Sleeps until the exporter made room. False when the queue closed meanwhile.
@@ -148,7 +154,7 @@ enum SpanAdmission {
             ? core.pointee.chunks.takeOwn(recordBytes: recordBytes)
             : core.pointee.chunks.take(producers: producers)
         while unsafe taken == nil {
-            guard unsafe core.pointee.blocksWhenFull else { return .queueFull }
+            guard unsafe core.pointee.blocksWhenFull else { return unsafe fullFailure(core) }
             // Chunks come back when the exporter drains; it signals room for each drain.
             let waited = unsafe waitForRoom(core) {
                 unsafe taken =
