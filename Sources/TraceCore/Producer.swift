@@ -19,7 +19,6 @@ struct ProducerCounters: ~Copyable {
     let droppedAfterShutdown = Atomic<UInt64>(0)
     let droppedOversize = Atomic<UInt64>(0)
     let droppedIdentitySum = Atomic<UInt64>(0)
-    let traceStatesForgotten = Atomic<UInt64>(0)
 
     @inline(__always)
     static func bump(_ counter: borrowing Atomic<UInt64>, by amount: UInt64 = 1) {
@@ -90,6 +89,8 @@ struct Xoshiro256 {
     var nextSequence: UInt64
     /// Sequence of the chunk the exporter reads next. The exporter's.
     var consumerSequence: UInt64
+    /// Spans of this producer that were drained. The exporter's.
+    var drainedSpans: UInt64
     /// Spans this thread may still publish before it asks the shared counter.
     var credits: Int
     /// Spans published since it last told the shared counter.
@@ -114,6 +115,7 @@ struct Xoshiro256 {
         chunkLimit = 0
         nextSequence = 0
         consumerSequence = 0
+        drainedSpans = 0
         credits = 0
         unreported = 0
         slots = NodeCache()

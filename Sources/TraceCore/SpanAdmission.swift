@@ -14,8 +14,10 @@ enum SpanAdmission {
     /// The largest Span message that can be exported: a request must stay under 64 MiB.
     static let spanBytesMax = (64 << 20) - (1 << 16)
 
-    /// How many spans a thread may publish on one look at the shared counter. Small queues count
-    /// exactly; in large ones at most an eighth is held by threads that may not use it.
+    /// How many spans a thread may publish on one look at the shared counter: a share of an eighth of
+    /// the queue among the threads there are, at most 32. Queues of up to 15 spans count exactly; in
+    /// larger ones idle threads may hold some of the room (an eighth with one thread, and never all of
+    /// it: threads that came when there were few hold more).
     private static func creditBatch(_ core: CorePointer) -> Int {
         let threads = unsafe max(1, core.pointee.producerCount.load(ordering: .relaxed))
         return unsafe max(1, min(32, core.pointee.queueSpans / (8 * threads)))

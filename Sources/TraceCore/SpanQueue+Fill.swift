@@ -52,7 +52,12 @@ extension SpanQueue {
         segments.removeAll(keepingCapacity: true)
         unsafe retired.removeAll(keepingCapacity: true)
         var room = SpanRoom(spans: maxSpans, bytes: maxBytes)
-        var taken = collectFullChunks(&room)
+        var taken = 0
+        // Under overload full chunks alone would fill every body, and the few spans of a slow thread
+        // would wait in its open chunk for ever.
+        turn &+= 1
+        if turn & 3 == 0 { _ = collectOpenChunks(&room, &taken) }
+        taken += collectFullChunks(&room)
         while room.isOpen {
             if collectOpenChunks(&room, &taken) { break }
             // A thread sent off its chunk after we had looked into the ring, or is about to.
@@ -131,6 +136,7 @@ extension SpanQueue {
         let records = unsafe Chunk.records(chunk)
         var offset = start
         var taken = 0
+        var skipped = 0
         while offset < end, room.spans > 0 {
             let prefix = unsafe (records + offset).assumingMemoryBound(to: RecordPrefix.self)
             let spanBytes = unsafe Int(prefix.pointee.spanBytes)
@@ -151,6 +157,7 @@ extension SpanQueue {
                 unsafe skip(records + offset + RecordPrefix.bytes)
                 unsafe offset &+= Int(prefix.pointee.recordBytes)
                 start = offset
+                skipped += 1
                 continue
             }
             room.isUntouched = false
@@ -165,6 +172,7 @@ extension SpanQueue {
             unsafe segments.append(Segment(chunk: chunk, from: start, to: offset, spans: taken))
         }
         unsafe chunk.pointee.consumedBytes = offset
+        unsafe chunk.pointee.producer?.pointee.drainedSpans &+= UInt64(taken &+ skipped)
         return taken
     }
 

@@ -15,6 +15,8 @@ import Synchronization
     var touchedStreams: [Int] = []
     /// Where the next walk over open chunks begins, so that no producer is always first.
     var rotation = 0
+    /// Counts drains: open chunks come first in one of four.
+    var turn = 0
     /// Spans passed over in this drain since no request body could hold them.
     var skippedSpans = 0
     var skippedIdentitySum: UInt64 = 0
@@ -37,6 +39,36 @@ import Synchronization
             unsafe published &+= $0.pointee.counters.published.load(ordering: .acquiring)
         }
         return max(0, Int(truncatingIfNeeded: published) - drained - skipped)
+    }
+
+    /// How far each producer had published at one moment.
+    public struct Mark: Sendable {
+        fileprivate var published: [(producer: UInt, spans: UInt64)] = []
+
+        /// A mark before everything.
+        public init() {}
+    }
+
+    /// Marks what is published now; a later span of any thread is behind the mark. Any thread.
+    public func mark() -> Mark {
+        var mark = Mark()
+        unsafe forEachProducer { producer in
+            // acquire: a span whose `end` returned before this call is counted.
+            let spans = unsafe producer.pointee.counters.published.load(ordering: .acquiring)
+            mark.published.append((UInt(bitPattern: producer), spans))
+        }
+        return mark
+    }
+
+    /// Whether everything before the mark has been drained, whatever has come since: spans of a thread
+    /// are drained in order. Exporter thread.
+    public func hasDrained(_ mark: Mark) -> Bool {
+        mark.published.allSatisfy { entry in
+            guard let producer = unsafe ProducerPointer(bitPattern: entry.producer) else {
+                return true
+            }
+            return unsafe producer.pointee.drainedSpans >= entry.spans
+        }
     }
 
     /// Threads that wait for room: then a partial batch is worth exporting.

@@ -84,7 +84,8 @@ public struct CoreCounters: Sendable, Equatable {
     /// The consumer's side.
     public let queue: SpanQueue
     private let streamTable = Guarded(StreamTable())
-    private let hook = Guarded<AfterEndHook?>(nil)
+    /// Every hook there was: a thread may be in an earlier one.
+    private let hooks = Guarded<[AfterEndHook]>([])
 
     private struct StreamTable {
         var resources: [[UInt8]: Int] = [:]
@@ -230,17 +231,16 @@ public struct CoreCounters: Sendable, Equatable {
     /// Runs `body` on the ending thread after every span that got into the queue: what a processor that
     /// exports each span at once hooks into. Set it before the first span; nil takes it away.
     public func setAfterEnd(_ body: (@Sendable () -> Void)?) {
-        hook.withLock { hook in
-            hook = body.map(AfterEndHook.init)
-            unsafe core.pointee.afterEnd = unsafe hook.map {
-                unsafe Unmanaged.passUnretained($0).toOpaque()
-            }
+        hooks.withLock { hooks in
             let signals = unsafe core.pointee.shared
-            if hook == nil {
+            guard let body else {
                 unsafe signals.pointee.signals.bitwiseAnd(~Signal.afterEnd, ordering: .releasing)
-            } else {
-                unsafe signals.pointee.signals.bitwiseOr(Signal.afterEnd, ordering: .releasing)
+                return
             }
+            let hook = AfterEndHook(body)
+            hooks.append(hook)
+            unsafe core.pointee.afterEnd = unsafe Unmanaged.passUnretained(hook).toOpaque()
+            unsafe signals.pointee.signals.bitwiseOr(Signal.afterEnd, ordering: .releasing)
         }
     }
 

@@ -31,6 +31,8 @@ final class ExportLoop {
     private var firstPendingNs: UInt64?
     /// The flush for which the queue is being drained; nil when none is.
     private var drainingFor: UInt64?
+    /// What was published when that drain began.
+    private var drainMark = SpanQueue.Mark()
     private var lastDrained: UInt64 = 0
     private var lastRequested: UInt64 = 0
     /// Flushes whose spans are all in batches: done once every batch up to `number` is settled.
@@ -78,6 +80,7 @@ final class ExportLoop {
         lastRequested = flushRequested
         if drainingFor == nil, lastRequested > lastDrained {
             drainingFor = lastRequested
+            drainMark = queue.mark()
         }
         if let deadlineNs, deadlineNs != shutdownDeadlineNs {
             shutdownDeadlineNs = deadlineNs
@@ -128,25 +131,32 @@ final class ExportLoop {
             let isShort =
                 spans < settings.batchSpans
                 && slots[index].body.byteCount < slots[index].body.capacityBytes / 2
+            // Under load no fill is ever short; the mark tells all the same.
+            if let ticket = drainingFor, isShort || queue.hasDrained(drainMark) {
+                drainedFlushes.append((ticket, lastNumber))
+                lastDrained = ticket
+                drainingFor = nil
+            }
             guard isShort else {
                 // One that blocks has no bound on batches in flight: look at requests in between.
                 if case .custom = exporter { return }
                 continue
             }
             firstPendingNs = nil
-            if let ticket = drainingFor {
-                drainedFlushes.append((ticket, lastNumber))
-                lastDrained = ticket
-                drainingFor = nil
-            }
             return
         }
     }
 
     private func isDue(_ pending: Int, nowNs: UInt64) -> Bool {
-        if pending >= settings.batchSpans { return true }
+        if pending >= dueSpans { return true }
         guard pending > 0 else { return false }
         return queue.hasWaiters || dueNs.map { nowNs >= $0 } ?? false
+    }
+
+    /// Spans that are worth a batch: a full one, or what a queue of about that size can hold while threads
+    /// keep credits that they do not use.
+    private var dueSpans: Int {
+        min(settings.batchSpans, settings.queueSpans - settings.queueSpans / 8)
     }
 
     /// When the pending spans have waited long enough for their batch to fill.
@@ -234,7 +244,7 @@ final class ExportLoop {
                 if let dueNs { untilNs = min(untilNs ?? .max, dueNs) }
             }
             if shutdownDeadlineNs == nil {
-                let wanted = pending == 0 ? 1 : settings.batchSpans
+                let wanted = pending == 0 ? 1 : dueSpans
                 guard queue.armWakeup(pendingAtLeast: wanted) else { return }
             }
         }
