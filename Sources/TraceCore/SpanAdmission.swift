@@ -207,6 +207,9 @@ enum SpanAdmission {
         let end = start &+ recordBytes
         unsafe producer.pointee.chunkBytes = end
         let chunk = unsafe producer.pointee.chunk.unsafelyUnwrapped
+        // The exporter read the lines ahead last: by the time they are written they should be on their
+        // way back. A few records ahead, since one is written in less time than a line takes.
+        unsafe tracemill_prefetch_write(Chunk.records(chunk) + end + 1024)
         // Counted before it can be drained: drained may never exceed published, not for a moment.
         unsafe ProducerCounters.bump(producer.pointee.counters.published)
         // release: publishes the record's bytes; pairs with the acquire in the exporter's scan.

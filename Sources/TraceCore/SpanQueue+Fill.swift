@@ -21,6 +21,9 @@ struct StreamAccumulator {
 }
 
 extension SpanQueue {
+    /// How far ahead of the scan records are fetched: four of the usual size.
+    private static var prefetchDistanceBytes: Int { 1024 }
+
     /// Drains up to `maxSpans` finished spans into one request body, whatever it held before.
     /// - Returns: the spans in it; 0 when nothing is pending. Does not allocate in steady state.
     public func fill(_ body: inout ExportBody, spans maxSpans: Int) -> Int {
@@ -139,6 +142,11 @@ extension SpanQueue {
         var skipped = 0
         while offset < end, room.spans > 0 {
             let prefix = unsafe (records + offset).assumingMemoryBound(to: RecordPrefix.self)
+            // Records follow each other, but where the next one begins is only known from this one:
+            // without help each would wait for its line from the core that wrote it.
+            unsafe tracemill_prefetch(
+                records + offset + SpanQueue.prefetchDistanceBytes,
+                Int64(min(prefix.pointee.recordBytes, 512)))
             let spanBytes = unsafe Int(prefix.pointee.spanBytes)
             let fieldBytes = 1 &+ Wire.varintBytes(spanBytes) &+ spanBytes
             let stream = unsafe Int(prefix.pointee.stream)

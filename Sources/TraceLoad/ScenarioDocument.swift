@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import Yams
 
 /// From a file to a YAML node tree that is safe to walk: bounded in bytes and nodes, without
@@ -37,7 +38,7 @@ enum ScenarioDocument {
         } catch {
             throw failure(
                 .unreadable,
-                "cannot read the scenario file: \(error). Check the path and its rights")
+                "cannot read the scenario file: \(reason(of: path)); check the path and its rights")
         }
         guard data.count <= bytesMax else {
             throw failure(.tooLarge, tooLargeMessage(byteCount: data.count))
@@ -46,6 +47,12 @@ enum ScenarioDocument {
             throw failure(.notYAML, "the file is not valid UTF-8; save it as UTF-8")
         }
         return text
+    }
+
+    /// Why a file cannot be read, in the system's words.
+    private static func reason(of path: String) -> String {
+        if unsafe access(path, R_OK) == 0 { return "it is not a regular file" }
+        return unsafe String(cString: strerror(errno))
     }
 
     /// The root node of `text`.

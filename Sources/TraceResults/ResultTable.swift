@@ -102,7 +102,7 @@ public struct ResultTable: Sendable {
                 hasThin = hasThin || isThin
                 cells.append(isThin ? "~" + text : text)
             }
-            return row(label, cells + [NumberText.grouped(median.samples)], width: 10)
+            return row(label, cells + [Self.sampleCount(median.samples)], width: 10)
         }
         guard !rows.isEmpty else { return [] }
         var lines = [heading("time", ["p50", "p99", "p99.9", "max", "samples"], width: 10)] + rows
@@ -115,6 +115,12 @@ public struct ResultTable: Sendable {
                     + style.dim("the timer's own \(NumberText.duration(ns: floor)) included"))
         }
         return lines
+    }
+
+    /// A count that fits its column: from ten million on in millions.
+    private static func sampleCount(_ count: UInt64) -> String {
+        count < 10_000_000
+            ? NumberText.grouped(count) : "\(NumberText.grouped(count / 1_000_000)) M"
     }
 
     private func costs(_ run: RunRecord) -> [String] {

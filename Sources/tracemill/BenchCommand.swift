@@ -10,9 +10,10 @@ struct BenchCommand: ParsableCommand {
         commandName: "bench",
         abstract: "Measure each part of the pipeline on this machine.",
         discussion: """
-            Every figure is the median of several repetitions, with the lowest and the highest beside
-            it, and its ratio to clock_gettime measured in the same run: ratios travel between
-            machines, nanoseconds do not. The delivery figure counts only when the ledger balances.
+            Every figure is the median of several repetitions, with the lowest and the
+            highest beside it, and its ratio to clock_gettime measured in the same run:
+            ratios travel between machines, nanoseconds do not. The delivery figure counts
+            only when the ledger balances.
 
             EXAMPLES
               tracemill bench

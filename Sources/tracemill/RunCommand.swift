@@ -11,17 +11,18 @@ struct RunCommand: ParsableCommand {
         commandName: "run",
         abstract: "Run one scenario: a table, and a result file.",
         discussion: """
-            Starts a receiver of its own on a free loopback port (unless the scenario or --endpoint
-            names another), warms up, replays the scenario's traces through the pipeline, waits until
-            every span is acknowledged or accounted for, and checks the books of both sides batch by
-            batch. A run that breaks a conservation law exits with 4.
+            Starts a receiver of its own on a free loopback port (unless the scenario or
+            --endpoint names another), warms up, replays the scenario's traces through the
+            pipeline, waits until every span is acknowledged or accounted for, and checks
+            the books of both sides batch by batch. A run that breaks a conservation law
+            exits with 4.
 
             EXAMPLES
               tracemill run scenarios/checkout.yaml
               tracemill run scenarios/checkout.yaml --duration 60s --workers 2
               tracemill run scenarios/checkout.yaml --verify --duration 2s
-              tracemill run scenarios/checkout.yaml --endpoint http://127.0.0.1:4318/v1/traces
-              tracemill run scenarios/checkout.yaml --json | jq '.runs[0].metrics.spanEndNsP99'
+              tracemill run shop.yaml --endpoint http://127.0.0.1:4318/v1/traces
+              tracemill run shop.yaml --json | jq .runs[0].metrics.spanEndNsP99
             """)
 
     @Argument(help: "Scenario file (YAML).", completion: .file(extensions: ["yaml", "yml"]))
@@ -39,7 +40,7 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Worker threads; default: the scenario's, or cores - 1.")
     var workers: Int?
 
-    @Option(help: "OTLP/HTTP endpoint to send to instead, such as http://127.0.0.1:4318/v1/traces.")
+    @Option(help: "OTLP/HTTP endpoint to send to instead of the embedded receiver.")
     var endpoint: String?
 
     @Flag(help: "Decode every field at the receiver and compare the contents with the plan.")

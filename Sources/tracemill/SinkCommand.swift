@@ -9,10 +9,11 @@ struct SinkCommand: ParsableCommand {
         commandName: "sink",
         abstract: "An OTLP/HTTP receiver that counts, checks and answers.",
         discussion: """
-            Receives POST /v1/traces (protobuf, plain or gzip). Its ledger is at
-            GET /tracemill/v1/ledger, batches not yet settled at GET /tracemill/v1/batches?through=N,
-            and in verify mode a trace at GET /tracemill/v1/traces/<trace id>. It listens on loopback
-            and has no authentication.
+            Receives POST /v1/traces (protobuf, plain or gzip). Its ledger is at GET
+            /tracemill/v1/ledger, batches not yet settled at GET
+            /tracemill/v1/batches?through=N, and in verify mode a trace at GET
+            /tracemill/v1/traces/<trace id>. It listens on loopback and has no
+            authentication.
 
             EXAMPLES
               tracemill sink --port 4318

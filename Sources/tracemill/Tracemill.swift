@@ -9,10 +9,10 @@ struct Tracemill: ParsableCommand {
         commandName: "tracemill",
         abstract: "Grinds synthetic microservice traces through a real tracing pipeline.",
         discussion: """
-            What does this tracing pipeline cost, what does it lose, did it get slower?
-            A scenario describes services that call each other; tracemill replays their traces
-            through sampler, span limits, batch processor and OTLP/HTTP export, to a receiver of
-            its own, and checks that every span is accounted for.
+            What does this tracing pipeline cost, what does it lose, did it get slower? A
+            scenario describes services that call each other; tracemill replays their
+            traces through sampler, span limits, batch processor and OTLP/HTTP export, to
+            a receiver of its own, and checks that every span is accounted for.
 
             EXAMPLES
               tracemill run scenarios/checkout.yaml
@@ -23,7 +23,8 @@ struct Tracemill: ParsableCommand {
 
             EXIT CODES
               0 pass · 1 regression or budget broken · 2 usage or bad file · 3 inconclusive
-              4 invalid run (a span unaccounted for) · 70 internal error · 130, 143 interrupted
+              4 invalid run (a span unaccounted for) · 70 internal error
+              130, 143 interrupted
             """,
         version: "tracemill \(Build.version)",
         subcommands: [

@@ -77,6 +77,27 @@ static inline uint64_t tracemill_monotonic_ns(void) { return tracemill_clock_ns(
 /// Nanoseconds of CLOCK_REALTIME (Unix time).
 static inline uint64_t tracemill_realtime_ns(void) { return tracemill_clock_ns(CLOCK_REALTIME); }
 
+/// Fetches the lines of `count` bytes at `address`, which are about to be read.
+static inline void tracemill_prefetch(const void *address, int64_t count) {
+    for (int64_t offset = 0; offset < count; offset += 64)
+        __builtin_prefetch((const char *)address + offset, 0, 3);
+}
+
+/// Fetches five lines (320 bytes) at `address` for writing: another core has read them last, and a store
+/// that waits for each line costs more than the span. A no-op where the processor has no such hint.
+static inline void tracemill_prefetch_write(void *address) {
+#if defined(__x86_64__)
+    const char *line = (const char *)address;
+    __asm__ volatile(
+        "prefetchw %0\n\tprefetchw %1\n\tprefetchw %2\n\tprefetchw %3\n\tprefetchw %4"
+        :
+        : "m"(line[0]), "m"(line[64]), "m"(line[128]), "m"(line[192]), "m"(line[256]));
+#else
+    for (int line = 0; line < 5; line++)
+        __builtin_prefetch((const char *)address + 64 * line, 1, 3);
+#endif
+}
+
 /// A pause between two looks at a busy word.
 static inline void tracemill_pause(void) {
 #if defined(__x86_64__)
