@@ -33,6 +33,14 @@ static void exit_key_create(void) {
     if (pthread_key_create(&exit_key, thread_ended) != 0) abort();
 }
 
+uint64_t tracemill_thread_identify(void) {
+    static uint64_t last;
+    if (tracemill_thread_block.id == 0) {
+        tracemill_thread_block.id = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+    }
+    return tracemill_thread_block.id;
+}
+
 void tracemill_thread_register(void (*on_exit)(void *)) {
     if (tracemill_thread_block.registered) return;
     tracemill_thread_block.registered = true;

@@ -8,14 +8,17 @@ import Synchronization
 @safe public struct ActiveSpan: Sendable {
     // Safe because slots are never unmapped, and `word` matches only in the life the ticket is for.
     private nonisolated(unsafe) let slot: SlotPointer?
+    /// The producer of the thread that started the span: never freed.
+    private nonisolated(unsafe) let starter: ProducerPointer?
     /// The slot's state word while this ticket is good.
     private let word: UInt64
     /// What children and other services are told; valid after the span has ended, too.
     public let context: SpanContext
 
     @inline(__always)
-    init(slot: SlotPointer, word: UInt64, context: SpanContext) {
+    init(slot: SlotPointer, starter: ProducerPointer, word: UInt64, context: SpanContext) {
         unsafe self.slot = unsafe slot
+        unsafe self.starter = unsafe starter
         self.word = word
         self.context = context
     }
@@ -24,6 +27,7 @@ import Synchronization
     @inline(__always)
     init(context: SpanContext) {
         unsafe slot = nil
+        unsafe starter = nil
         word = 0
         self.context = context
     }
@@ -38,8 +42,8 @@ import Synchronization
     /// The right to touch the slot, if the span still lives; the caller releases it.
     @inline(__always)
     private func acquire() -> SlotHold? {
-        guard let slot = unsafe slot else { return nil }
-        return unsafe SlotHold.acquire(slot, word: word)
+        guard let slot = unsafe slot, let starter = unsafe starter else { return nil }
+        return unsafe SlotHold.acquire(slot, starter: starter, word: word)
     }
 
     // MARK: Attributes

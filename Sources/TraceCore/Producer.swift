@@ -79,6 +79,8 @@ struct Xoshiro256 {
     var nextInList: UnsafeMutablePointer<Producer>?
     /// The slot this thread is in without a lock, see `SlotHold`; 0 when in none.
     let hazard: Atomic<UInt>
+    /// Number of the thread that owns this; 0 when none does. Only that thread stores a hazard.
+    let threadID: Atomic<UInt64>
     /// The chunk this thread is filling, for the exporter to look into.
     let openChunk: Atomic<UInt>
     /// The same, and its fill level, for the thread itself.
@@ -110,6 +112,7 @@ struct Xoshiro256 {
         owner = Atomic(Owner.thread)
         unsafe self.core = unsafe core
         hazard = Atomic(0)
+        threadID = Atomic(0)
         openChunk = Atomic(0)
         chunkBytes = 0
         chunkLimit = 0

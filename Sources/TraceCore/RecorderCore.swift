@@ -137,6 +137,8 @@ extension RecorderCore {
         let producer = unsafe takeOver(core) ?? add(core)
         unsafe entry.pointee.producer = UnsafeMutableRawPointer(producer)
         unsafe entry.pointee.epoch = unsafe core.pointee.epoch
+        // relaxed: only this thread ever finds its own number here.
+        unsafe producer.pointee.threadID.store(tracemill_thread_identify(), ordering: .relaxed)
         unsafe tracemill_thread_register { raw in
             guard let raw = unsafe raw else { return }
             unsafe RecorderCore.detach(raw.assumingMemoryBound(to: Producer.self))
@@ -190,6 +192,7 @@ extension RecorderCore {
         unsafe producer.pointee.scratch?.deallocate()
         unsafe producer.pointee.scratch = nil
         unsafe producer.pointee.scratchBytes = 0
+        unsafe producer.pointee.threadID.store(0, ordering: .relaxed)
         unsafe producer.pointee.owner.store(Producer.Owner.none, ordering: .releasing)
     }
 

@@ -33,18 +33,21 @@ enum SlotState {
 
     /// Gets into the slot if it still lives the life of `word`.
     @inline(__always)
-    static func acquire(_ slot: SlotPointer, word: UInt64) -> SlotHold? {
-        let producer = unsafe RecorderCore.producer(slot.pointee.core)
-        if unsafe slot.pointee.starter.load(ordering: .relaxed) == UInt(bitPattern: producer) {
+    static func acquire(
+        _ slot: SlotPointer, starter: ProducerPointer, word: UInt64
+    ) -> SlotHold? {
+        // A thread without a number owns nothing: its 0 must not match a producer that nobody owns.
+        let threadID = tracemill_thread_id()
+        if unsafe starter.pointee.threadID.load(ordering: .relaxed) == threadID, threadID != 0 {
             // release: what this thread wrote in an earlier hold is seen by whoever sees it go.
-            unsafe producer.pointee.hazard.store(UInt(bitPattern: slot), ordering: .releasing)
+            unsafe starter.pointee.hazard.store(UInt(bitPattern: slot), ordering: .releasing)
             tracemill_order_after_barrier()
             if unsafe slot.pointee.state.load(ordering: .acquiring) == word {
-                return unsafe SlotHold(slot: slot, producer: producer, isShared: false)
+                return unsafe SlotHold(slot: slot, producer: starter, isShared: false)
             }
-            unsafe producer.pointee.hazard.store(0, ordering: .releasing)
+            unsafe starter.pointee.hazard.store(0, ordering: .releasing)
         }
-        return unsafe acquireShared(slot, producer, word: word)
+        return unsafe acquireShared(slot, starter: starter, word: word)
     }
 
     /// Lets the next one in.
@@ -66,8 +69,9 @@ enum SlotState {
 
     @inline(never)
     private static func acquireShared(
-        _ slot: SlotPointer, _ producer: ProducerPointer, word: UInt64
+        _ slot: SlotPointer, starter: ProducerPointer, word: UInt64
     ) -> SlotHold? {
+        let producer = unsafe RecorderCore.producer(slot.pointee.core)
         var spins = 0
         while true {
             let current = unsafe slot.pointee.state.load(ordering: .acquiring)
@@ -75,7 +79,7 @@ enum SlotState {
                 current & SlotState.live != 0
             else { return nil }
             if current & SlotState.shared == 0 {
-                unsafe share(slot, word: word)
+                unsafe share(slot, starter: starter, word: word)
             } else if current & SlotState.busy == 0,
                 // acquire: pairs with the release of whoever was in before.
                 unsafe slot.pointee.state.compareExchange(
@@ -89,14 +93,12 @@ enum SlotState {
     }
 
     /// Ends the starter's privilege: when this returns it is out, and sees that it has to take turns.
-    private static func share(_ slot: SlotPointer, word: UInt64) {
-        let starter = unsafe ProducerPointer(
-            bitPattern: slot.pointee.starter.load(ordering: .relaxed))
+    private static func share(_ slot: SlotPointer, starter: ProducerPointer, word: UInt64) {
         let isFirst = unsafe slot.pointee.state.compareExchange(
             expected: word, desired: word | SlotState.shared | SlotState.busy,
             ordering: .acquiringAndReleasing
         ).exchanged
-        guard isFirst, let starter = unsafe starter else { return }
+        guard isFirst else { return }
         _ = tracemill_process_barrier()
         var spins = 0
         // acquire: pairs with the release when the starter leaves; what it wrote is seen.

@@ -13,8 +13,6 @@ import Synchronization
     let state: Atomic<UInt64>
     /// Set on the slot's first life and the same ever after.
     var coreBits: UInt
-    /// The producer of the thread that started the span.
-    let starter: Atomic<UInt>
     var chain: ByteChain
     /// Monotonic ticks at start; 0 when the caller gave the start time.
     var startTicks: UInt64

@@ -192,7 +192,7 @@ public struct SpanLink: Sendable {
             unsafe (slot.pointee.state.load(ordering: .relaxed) | 0xff) &+ 1 | SlotState.live
         // release: publishes the slot's fields; pairs with the acquire of whoever brings the ticket.
         unsafe slot.pointee.state.store(word, ordering: .releasing)
-        return unsafe ActiveSpan(slot: slot, word: word, context: context)
+        return unsafe ActiveSpan(slot: slot, starter: producer, word: word, context: context)
     }
 
     /// Sets every field of a fresh slot but its bytes.
@@ -204,7 +204,6 @@ public struct SpanLink: Sendable {
         if unsafe slot.pointee.coreBits == 0 {
             unsafe slot.pointee.coreBits = UInt(bitPattern: core)
         }
-        unsafe slot.pointee.starter.store(UInt(bitPattern: producer), ordering: .relaxed)
         unsafe slot.pointee.stream = stream
         unsafe slot.pointee.limits = limits
         unsafe slot.pointee.filter = KeyFilter()

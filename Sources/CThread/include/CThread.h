@@ -24,6 +24,8 @@ struct tracemill_thread_entry {
 
 /// The calling thread's block: one entry a recorder index.
 struct tracemill_thread {
+    /// A number that no other thread of the process has or had; 0 before it is asked for.
+    uint64_t id;
     struct tracemill_thread_entry entries[TRACEMILL_RECORDERS_MAX];
     bool registered;
 };
@@ -35,6 +37,11 @@ extern _Thread_local struct tracemill_thread tracemill_thread_block
 static inline struct tracemill_thread_entry *tracemill_thread_entry(uint32_t index) {
     return &tracemill_thread_block.entries[index];
 }
+
+/// The calling thread's number; 0 before `tracemill_thread_identify`.
+static inline uint64_t tracemill_thread_id(void) { return tracemill_thread_block.id; }
+/// The same, numbering the thread when it has none.
+uint64_t tracemill_thread_identify(void);
 
 /// Calls `on_exit(producer)` for each producer of this thread when the thread ends. Once a thread is enough.
 void tracemill_thread_register(void (*on_exit)(void *producer));
