@@ -149,7 +149,8 @@ import Testing
         let slot = unsafe try #require(harness.theOneFreeSlot)
         let span = harness.tracer.startSpan("span")
         let word = unsafe slot.pointee.state.load(ordering: .relaxed)
-        let hold = try #require(unsafe SlotHold.acquire(slot, word: word))
+        let starter = unsafe RecorderCore.producer(slot.pointee.core)
+        let hold = try #require(unsafe SlotHold.acquire(slot, starter: starter, word: word))
         #expect(!hold.isShared)
         let begun = SharedNumber()
         let done = SharedNumber()
@@ -167,11 +168,11 @@ import Testing
         hold.release(word: word)
         OSThreads.join(threads)
         // From now on the starter takes turns with the others.
-        let turn = try #require(unsafe SlotHold.acquire(slot, word: word))
+        let turn = try #require(unsafe SlotHold.acquire(slot, starter: starter, word: word))
         #expect(turn.isShared)
         turn.release(word: word)
         span.end()
-        #expect(unsafe SlotHold.acquire(slot, word: word) == nil)
+        #expect(unsafe SlotHold.acquire(slot, starter: starter, word: word) == nil)
         #expect(try harness.drain().map { $0.attributes.map(\.key) } == [["mine", "key"]])
     }
 
@@ -181,13 +182,14 @@ import Testing
         let slot = unsafe try #require(harness.theOneFreeSlot)
         let span = harness.tracer.startSpan("span")
         let word = unsafe slot.pointee.state.load(ordering: .relaxed)
+        nonisolated(unsafe) let starter = unsafe RecorderCore.producer(slot.pointee.core)
         let bits = UInt(bitPattern: slot)
         let held = SharedNumber()
         let done = SharedNumber()
         let early = SharedNumber()
         let thread = OSThreads.start {
             guard let slot = unsafe SlotPointer(bitPattern: bits),
-                let hold = unsafe SlotHold.acquire(slot, word: word)
+                let hold = unsafe SlotHold.acquire(slot, starter: starter, word: word)
             else { return }
             held.add()
             for _ in 0..<200 { yieldProcessor() }
