@@ -92,7 +92,7 @@ struct Xoshiro256 {
     /// Sequence of the chunk the exporter reads next. The exporter's.
     var consumerSequence: UInt64
     /// Spans of this producer that were drained. The exporter's.
-    var drainedSpans: UInt64
+    let drainedSpans: Atomic<UInt64>
     /// Spans this thread may still publish before it asks the shared counter.
     var credits: Int
     /// Spans published since it last told the shared counter.
@@ -118,7 +118,7 @@ struct Xoshiro256 {
         chunkLimit = 0
         nextSequence = 0
         consumerSequence = 0
-        drainedSpans = 0
+        drainedSpans = Atomic(0)
         credits = 0
         unreported = 0
         slots = NodeCache()

@@ -180,7 +180,11 @@ extension SpanQueue {
             unsafe segments.append(Segment(chunk: chunk, from: start, to: offset, spans: taken))
         }
         unsafe chunk.pointee.consumedBytes = offset
-        unsafe chunk.pointee.producer?.pointee.drainedSpans &+= UInt64(taken &+ skipped)
+        if let producer = unsafe chunk.pointee.producer {
+            // Not an access to the whole struct, which its thread is writing to: one word of it.
+            unsafe ProducerCounters.bump(
+                producer.pointee.drainedSpans, by: UInt64(taken &+ skipped))
+        }
         return taken
     }
 

@@ -67,7 +67,7 @@ import Synchronization
             guard let producer = unsafe ProducerPointer(bitPattern: entry.producer) else {
                 return true
             }
-            return unsafe producer.pointee.drainedSpans >= entry.spans
+            return unsafe producer.pointee.drainedSpans.load(ordering: .relaxed) >= entry.spans
         }
     }
 
