@@ -8,7 +8,8 @@ import Synchronization
 @safe public struct ActiveSpan: Sendable {
     // Safe because slots are never unmapped, and `word` matches only in the life the ticket is for.
     private nonisolated(unsafe) let slot: SlotPointer?
-    /// The producer of the thread that started the span: never freed.
+    /// The producer of the thread that started the span.
+    // Safe because producers are never freed, and what threads share of them is atomic.
     private nonisolated(unsafe) let starter: ProducerPointer?
     /// The slot's state word while this ticket is good.
     private let word: UInt64
