@@ -109,8 +109,34 @@ public enum SamplerError: Error, Equatable, CustomStringConvertible {
 
 /// What a head sampler says of a span.
 public enum SamplingDecision: UInt8, Sendable {
+    /// Not recorded, and the sampled flag is cleared.
     case drop = 0
+    /// Recorded for processors, but never exported: the sampled flag is cleared.
+    case recordOnly = 1
+    /// Recorded and exported.
     case recordAndSample = 2
+}
+
+/// What a sampler is asked. The name's bytes are only lent for the call.
+@safe struct SamplingQuestion {
+    /// May be invalid with a denied or sampled flag, or valid with the deferred flag.
+    var parent: SpanContext?
+    var traceID: TraceID
+    /// UTF-8.
+    var name: UnsafeRawBufferPointer
+    var kind: SpanKind
+    var attributes: SpanAttributes?
+    var links: [SpanLink]
+    var startUnixNano: UInt64
+}
+
+/// What a sampler answers.
+struct SamplingVerdict {
+    var decision: SamplingDecision
+    /// Of the span's own context.
+    var traceState: TraceState
+    /// What the sampler adds to the span.
+    var attributes: SpanAttributes?
 }
 
 /// Thresholds: the share p of traces is kept by R ≥ T, T = 2^56 − round(p·2^56).
@@ -168,6 +194,37 @@ struct SamplerProgram: Sendable {
         }
     }
 
+    /// Whether `keepsRoot` and `keepsChild` say all there is to say for a parent with this tracestate and
+    /// without local flags: no `ot` member to read or to change. A root has the empty state.
+    @inline(__always)
+    func isSimple(for parentTraceState: TraceState) -> Bool {
+        !parentTraceState.hasOTelMember
+    }
+
+    /// Decides with everything there is to know about the span. Any thread.
+    @inline(never)
+    func decide(_ question: SamplingQuestion) -> SamplingVerdict {
+        var isKept: Bool
+        var state = TraceState.empty
+        let parent = question.parent ?? .invalid
+        let flags = parent.flags.rawValue
+        if parent.isValid, flags & 8 == 0 {
+            isKept = keepsChild(of: parent)
+            state = parent.traceState
+        } else if !parent.isValid, flags & 17 != 0 {
+            var stand = parent
+            stand.traceID = question.traceID
+            stand.isRemote = true
+            if flags & 16 != 0 { stand.flags = [] }
+            isKept = keepsChild(of: stand)
+        } else {
+            isKept = keepsRoot(traceLow: question.traceID.low)
+            state = parent.isValid ? parent.traceState : .empty
+        }
+        if !isKept { state = OTelTraceState.withoutThreshold(state) }
+        return SamplingVerdict(decision: isKept ? .recordAndSample : .drop, traceState: state)
+    }
+
     /// Whether to keep a span without a parent.
     @inline(__always)
     func keepsRoot(traceLow: UInt64) -> Bool {
@@ -205,5 +262,32 @@ enum OTelTraceState {
             }
         }
         return nil
+    }
+
+    /// The state without the `th` sub-key; a changed `ot` member moves to the front.
+    @inline(never)
+    static func withoutThreshold(_ state: TraceState) -> TraceState {
+        guard state.hasOTelMember else { return state }
+        var result: [UInt8] = []
+        var others: [ArraySlice<UInt8>] = []
+        var isChanged = false
+        for member in state.bytes.split(separator: UInt8(ascii: ",")) {
+            guard member.starts(with: Array("ot=".utf8)) else {
+                others.append(member)
+                continue
+            }
+            let pairs = member.dropFirst(3).split(separator: UInt8(ascii: ";"))
+            let rest = pairs.filter { !$0.starts(with: Array("th:".utf8)) }
+            isChanged = rest.count < pairs.count
+            if !rest.isEmpty {
+                result = Array("ot=".utf8) + rest.joined(separator: [UInt8(ascii: ";")])
+            }
+        }
+        guard isChanged else { return state }
+        for member in others {
+            if !result.isEmpty { result.append(UInt8(ascii: ",")) }
+            result += member
+        }
+        return TraceStateTable.intern(result)
     }
 }

@@ -5,8 +5,17 @@
 /// have come since, or 16 MiB of them, the oldest is forgotten and reads as empty, so that no traffic can
 /// fill memory.
 public struct TraceState: Hashable, Sendable {
-    /// The state's number in the table; 0 is empty.
+    /// The state's number in the table, and a bit for what its members are; 0 is empty.
     let handle: UInt64
+
+    /// In a handle: there is an `ot` member.
+    static let otelBit: UInt64 = 1 << 63
+    /// In a handle: the state's number.
+    static let numberMask: UInt64 = (1 << 48) - 1
+
+    /// Whether OpenTelemetry's own member is there.
+    @inline(__always)
+    var hasOTelMember: Bool { handle & Self.otelBit != 0 }
 
     @inlinable
     public static var empty: TraceState { TraceState() }
@@ -122,8 +131,8 @@ enum TraceStateTable {
             {
                 table.forgetOldest()
             }
-            let handle = table.next
-            let index = Int(handle % entryCountMax)
+            let index = Int(table.next % entryCountMax)
+            let handle = table.next | (hasOTelMember(bytes) ? TraceState.otelBit : 0)
             while table.entries.count <= index { table.entries.append([]) }
             table.entries[index] = bytes
             table.byteCount += bytes.count
@@ -134,9 +143,15 @@ enum TraceStateTable {
     }
 
     static func bytes(of state: TraceState) -> [UInt8]? {
-        table.withLock { table in
-            guard state.handle >= table.oldest, state.handle < table.next else { return nil }
-            return table.entries[Int(state.handle % entryCountMax)]
+        let number = state.handle & TraceState.numberMask
+        return table.withLock { table in
+            guard number >= table.oldest, number < table.next else { return nil }
+            return table.entries[Int(number % entryCountMax)]
         }
+    }
+
+    private static func hasOTelMember(_ bytes: [UInt8]) -> Bool {
+        let key = Array("ot=".utf8)
+        return bytes.split(separator: UInt8(ascii: ",")).contains { $0.starts(with: key) }
     }
 }
