@@ -11,6 +11,10 @@ public enum ExporterChoice: Sendable {
     /// Builds the requests and discards them.
     case none
     case custom(any SpanExporter)
+
+    func validate() throws(ConfigurationError) {
+        if case .otlp(let settings) = self { try settings.validate() }
+    }
 }
 
 /// When spans go there.
@@ -29,9 +33,22 @@ public struct TracingConfiguration: Sendable {
     public var serviceName: String?
     /// Further attributes of the default provider's resource, in order.
     public var resourceAttributes: [(key: String, value: String)] = []
+    /// Who finds the attributes of the default provider's resource; where two give the same one, the
+    /// later in the list does (OTEL_RESOURCE_DETECTORS).
+    public var resourceDetectors: [ResourceDetectorChoice] = [.environment, .application]
+    /// How long detectors may take, all side by side, milliseconds (OTEL_RESOURCE_DETECTOR_TIMEOUT);
+    /// 0 means no limit.
+    public var resourceDetectorTimeoutMs = 5_000
+    /// A tracer that is made without a name takes that of the calling module; otherwise its name stays
+    /// empty (OTEL_CREATE_APPLICATION_TRACERS).
+    public var createsApplicationTracers = true
     public var sampler = Sampler.parentBased(root: .alwaysOn)
     public var limits = SpanLimits()
+    /// What becomes of spans that are never ended.
+    public var sweeper = SweeperSettings()
     public var processor = ProcessorChoice.batch
+    /// Further processors: each sees every span that the first sees.
+    public var additionalProcessors: [AdditionalProcessor] = []
     public var batch = BatchSettings()
     public var exporter = ExporterChoice.otlp(OTLPHTTPSettings())
     /// The core's sizes and clock. Queue bound and blocking are taken from `batch`.
@@ -47,6 +64,13 @@ public struct TracingConfiguration: Sendable {
 
     public func validate() throws(ConfigurationError) {
         try batch.validate()
-        if case .otlp(let settings) = exporter { try settings.validate() }
+        try exporter.validate()
+        try sweeper.validate()
+        for processor in additionalProcessors { try processor.validate() }
+        guard (0...Int(Int32.max)).contains(resourceDetectorTimeoutMs) else {
+            throw .invalidSetting(
+                name: "resourceDetectorTimeoutMs",
+                reason: "milliseconds from 0 (no limit) to \(Int32.max)")
+        }
     }
 }
