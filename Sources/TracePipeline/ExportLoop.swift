@@ -13,9 +13,13 @@ final class ExportLoop {
 
     /// A request body and the batch in it.
     private final class BatchSlot {
-        var body = ExportBody()
+        var body: ExportBody
         var isBusy = false
         var record: BatchRecord?
+
+        init(bodyBytesMax: Int) {
+            body = ExportBody(capacityBytes: bodyBytesMax)
+        }
     }
 
     private let recorder: SpanRecorder
@@ -49,12 +53,12 @@ final class ExportLoop {
         self.settings = settings
         self.exporter = exporter
         self.observer = observer
-        let count =
+        let (count, bodyBytesMax) =
             switch exporter {
-            case .http(let http): http.slotCount
-            case .custom: 1
+            case .http(let http): (http.slotCount, http.bodyBytesMax)
+            case .custom: (1, OTLPHTTPSettings.requestBytesMax)
             }
-        slots = (0..<count).map { _ in BatchSlot() }
+        slots = (0..<count).map { _ in BatchSlot(bodyBytesMax: bodyBytesMax) }
     }
 
     /// Runs until shut down.

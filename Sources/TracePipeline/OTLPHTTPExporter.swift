@@ -45,6 +45,8 @@ final class OTLPHTTPExporter {
     }
 
     let slotCount: Int
+    /// The largest body that may be handed over, bytes.
+    let bodyBytesMax = OTLPHTTPSettings.requestBytesMax
     private let settings: OTLPHTTPSettings
     private let multi: UnsafeMutableRawPointer
     private let headers: UnsafeMutablePointer<curl_slist>?

@@ -33,6 +33,9 @@ public struct OTLPHTTPSettings: Sendable {
     /// Numbers each request with a `tracemill-batch` header, for the ledger of the sink.
     public var numbersBatches = false
 
+    /// The largest request, before compression (OTLP/HTTP specification: 64 MiB).
+    static let requestBytesMax = 64 << 20
+
     public init() {}
 
     public init(endpoint: String) {
