@@ -85,7 +85,7 @@ public struct SpanAttributes: Sendable {
     public private(set) var count = 0
     /// The union of the keys' filter bits.
     private(set) var filter = KeyFilter()
-    /// The longest string in it, in UTF-8 bytes: no longer than a limit means nothing to cut.
+    /// The longest string or byte array in it, in bytes: no longer than a limit means nothing to cut.
     private(set) var utf8CountMax = 0
 
     public init() {}
@@ -122,6 +122,45 @@ public struct SpanAttributes: Sendable {
         unsafe append(key, valueCount: ValueBytes.boolCount) {
             unsafe ValueBytes.write(bool: value, &$0)
         }
+    }
+
+    /// Sets a value of any type; the arrays, and bytes, come this way alone.
+    public mutating func set(_ key: AttributeKey, _ value: AttributeValue) {
+        let encoded = value.encoded
+        utf8CountMax = max(utf8CountMax, value.lengthMax)
+        unsafe append(key, valueCount: encoded.count) { cursor in
+            unsafe encoded.withUnsafeBytes { unsafe Wire.copy($0.baseAddress!, $0.count, &cursor) }
+        }
+    }
+
+    /// The value of `key`; nil when it is not there. Linear in the list.
+    public subscript(key: AttributeKey) -> AttributeValue? {
+        guard filter.mayContain(key.filterBit) else { return nil }
+        return unsafe entries.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress,
+                let entry = unsafe EntryWalker.find(
+                    key.bytes.pointer, key.bytes.count, in: base, from: 0, to: bytes.count)
+            else { return nil }
+            return unsafe AttributeValue(
+                encoded: entries[EntryWalker.valueRange(in: base, entry, key.bytes.count)])
+        }
+    }
+
+    /// Keys and values in order, decoded: for looking at them, not for the span path.
+    public var pairs: [(key: String, value: AttributeValue)] {
+        var pairs: [(key: String, value: AttributeValue)] = []
+        unsafe entries.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return }
+            unsafe EntryWalker.forEachAttribute(in: base, from: 0, to: bytes.count) { entry, key in
+                unsafe pairs.append(
+                    (
+                        String(decoding: bytes[key], as: UTF8.self),
+                        AttributeValue(
+                            encoded: entries[EntryWalker.valueRange(in: base, entry, key.count)])
+                    ))
+            }
+        }
+        return pairs
     }
 
     private mutating func append(
@@ -175,6 +214,20 @@ public struct SpanAttributes: Sendable {
             filter.insert(filterBit)
             count += 1
         }
+    }
+}
+
+extension SpanAttributes: ExpressibleByDictionaryLiteral {
+    /// Interns every key, for ever: for keys written in the program, not for keys that are data.
+    public init(dictionaryLiteral elements: (String, AttributeValue)...) {
+        for (key, value) in elements { set(AttributeKey(key), value) }
+    }
+}
+
+extension SpanAttributes: Equatable {
+    /// The same attributes in the same order.
+    public static func == (left: SpanAttributes, right: SpanAttributes) -> Bool {
+        left.entries == right.entries
     }
 }
 
@@ -255,6 +308,19 @@ enum EntryWalker {
             offset = next
         }
         return nil
+    }
+
+    /// Where the value message of an attribute entry is.
+    static func valueRange(
+        in bytes: UnsafeRawPointer, _ entry: Range<Int>, _ keyCount: Int
+    ) -> Range<Int> {
+        var offset = entry.lowerBound + 1
+        _ = unsafe Wire.readVarint(bytes, &offset)
+        offset += 1
+        _ = unsafe Wire.readVarint(bytes, &offset)
+        offset += keyCount + 1
+        _ = unsafe Wire.readVarint(bytes, &offset)
+        return offset..<entry.upperBound
     }
 
     private static func isEqual(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Bool

@@ -58,7 +58,8 @@ public struct SpanID: Hashable, Sendable {
     public var isValid: Bool { rawValue != 0 }
 }
 
-/// W3C trace flags: bit 0 sampled, bit 1 random trace id.
+/// W3C trace flags, bit 0 sampled and bit 1 random trace id, and what other propagation formats say that W3C
+/// has no bit for. Only the lowest two bits ever leave the process in `traceparent` or OTLP.
 public struct TraceFlags: OptionSet, Hashable, Sendable {
     public var rawValue: UInt8
 
@@ -69,6 +70,17 @@ public struct TraceFlags: OptionSet, Hashable, Sendable {
     public static let sampled = TraceFlags(rawValue: 1)
     /// The trace id's low 56 bits are uniformly random.
     public static let random = TraceFlags(rawValue: 2)
+    /// B3's debug flag: kept, and passed on as debug.
+    public static let debug = TraceFlags(rawValue: 4)
+    /// The ids are to be continued, and nobody has decided yet (B3 without a sampling state).
+    public static let deferred = TraceFlags(rawValue: 8)
+    /// Without ids: a decision to drop the trace that begins here (B3 `0` alone). The other decision, to
+    /// keep it, is `sampled` on a context without ids.
+    public static let denied = TraceFlags(rawValue: 16)
+
+    /// The bits that W3C and OTLP know.
+    @inlinable
+    public var onWire: UInt8 { rawValue & 3 }
 }
 
 /// What travels between spans and services: who the span is, whether it was kept, vendor state.

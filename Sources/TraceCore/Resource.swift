@@ -40,20 +40,6 @@ struct InstrumentationScope: Hashable, Sendable {
     }
 }
 
-/// Length-delimited fields in arrays: for what is encoded once.
-enum MessageBytes {
-    static func field(_ tag: UInt8, _ payload: [UInt8]) -> [UInt8] {
-        var field = [tag]
-        var rest = payload.count
-        while rest >= 0x80 {
-            field.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        field.append(UInt8(rest))
-        return field + payload
-    }
-}
-
 extension SpanAttributes {
     /// The entries as fields with another tag, at most `countMax` of them.
     func entries(tag: UInt8, countMax: Int = .max) -> [UInt8] {

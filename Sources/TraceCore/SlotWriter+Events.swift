@@ -69,7 +69,7 @@ extension SlotWriter {
             unsafe list.write(tag: 0x22, droppedTag: 0x28, &cursor)
             unsafe Wire.byte(0x35, &cursor)
             unsafe Wire.fixed32(
-                UInt32(context.flags.rawValue) | 0x100 | (context.isRemote ? 0x200 : 0), &cursor)
+                UInt32(context.flags.onWire) | 0x100 | (context.isRemote ? 0x200 : 0), &cursor)
         }
         if added {
             unsafe slot.pointee.linkCount &+= 1

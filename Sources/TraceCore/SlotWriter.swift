@@ -206,36 +206,23 @@ enum SlotWriter {
         }
     }
 
-    /// The entry with its string value cut to `limit` Unicode scalars; nil when it need not be.
+    /// The entry with what is too long in its value cut to `limit`; nil when it need not be.
     static func cutEntry(
         _ entry: UnsafeRawBufferPointer, _ keyCount: Int, _ limit: UInt32
     ) -> [UInt8]? {
         let base = entry.baseAddress!
+        let valueRange = unsafe EntryWalker.valueRange(in: base, 0..<entry.count, keyCount)
+        let value = unsafe AttributeValue(encoded: Array(entry[valueRange])[...])
+        let cut = value.truncated(to: Int(limit))
+        guard cut != value else { return nil }
         var offset = 1
         _ = unsafe Wire.readVarint(base, &offset)
         offset += 1
         _ = unsafe Wire.readVarint(base, &offset)
-        let key = unsafe base + offset
-        offset += keyCount + 1
-        _ = unsafe Wire.readVarint(base, &offset)
-        guard unsafe base.load(fromByteOffset: offset, as: UInt8.self) == 0x0a else { return nil }
-        offset += 1
-        let utf8Count = unsafe Wire.readVarint(base, &offset)
-        let kept = unsafe Utf8.prefixCount(base + offset, utf8Count, scalars: Int(limit))
-        guard kept < utf8Count else { return nil }
-        let value = unsafe base + offset
-        let valueCount = ValueBytes.count(utf8Count: kept)
-        let count = KeyValueBytes.entryCount(keyCount: keyCount, valueCount: valueCount)
-        return unsafe [UInt8](unsafeUninitializedCapacity: count + Wire.slackBytes) {
-            buffer, initialized in
-            let start = UnsafeMutableRawPointer(buffer.baseAddress!)
-            var cursor = unsafe start
-            unsafe KeyValueBytes.writeHead(
-                tag: base.load(as: UInt8.self), key, keyCount, isKeyPadded: false,
-                valueCount: valueCount, &cursor)
-            unsafe ValueBytes.write(utf8: value, kept, &cursor)
-            initialized = unsafe cursor - start
-        }
+        let key = unsafe Array(entry[offset..<offset + keyCount])
+        return unsafe MessageBytes.field(
+            base.load(as: UInt8.self),
+            MessageBytes.field(0x0a, key) + MessageBytes.field(0x12, cut.encoded))
     }
 
     /// The parent's tracestate as field 3. It is at most a few hundred bytes; one that has no room in

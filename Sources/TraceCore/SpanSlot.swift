@@ -89,7 +89,7 @@ enum SlotLayout {
         unsafe start.storeBytes(of: startUnixNano.littleEndian, toByteOffset: 31, as: UInt64.self)
         unsafe start.storeBytes(of: UInt8(0x41), toByteOffset: 39, as: UInt8.self)
         unsafe start.storeBytes(of: UInt16(0x0185).littleEndian, toByteOffset: 48, as: UInt16.self)
-        let flags = UInt32(context.flags.rawValue) | 0x100 | (isParentRemote ? 0x200 : 0)
+        let flags = UInt32(context.flags.onWire) | 0x100 | (isParentRemote ? 0x200 : 0)
         unsafe start.storeBytes(of: flags.littleEndian, toByteOffset: 50, as: UInt32.self)
         guard parent.isValid else { return unsafe start + headerBytes }
         unsafe start.storeBytes(of: UInt16(0x0822).littleEndian, toByteOffset: 54, as: UInt16.self)
