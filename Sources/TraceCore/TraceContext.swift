@@ -1,0 +1,81 @@
+// What a task carries with it: the active span, baggage, and whatever else travels between services.
+// Source: OpenTelemetry specification, "Context" and "Baggage API"; SE-0311 (task-local values).
+
+/// A key for a value of one's own in a context, as custom propagators need one.
+public protocol TraceContextKey {
+    associatedtype Value: Sendable
+}
+
+/// The execution context of tracing: an immutable value that child tasks inherit.
+///
+/// Bind it with ``run(_:)``; `Tracer.withSpan` does so for its span. Copying it counts references only
+/// where there is baggage or a value under a key.
+public struct TraceContext: Sendable {
+    /// The active span; one that does not record where there is none, or where the context was extracted.
+    public var span: ActiveSpan
+    /// Names and values that travel with the trace.
+    public var baggage: Baggage
+    /// Values under keys; nil while there are none.
+    private var values: [ObjectIdentifier: any Sendable]?
+
+    /// Not through the macro, so that ``run(_:)`` can be inlined into its caller.
+    @usableFromInline static let carried = TaskLocal<TraceContext?>(wrappedValue: nil)
+
+    /// The calling task's context, or the thread's where there is no task; ``empty`` outside.
+    @inlinable
+    public static var current: TraceContext { carried.get() ?? .empty }
+
+    /// No span, no baggage.
+    public static let empty = TraceContext(spanContext: .invalid)
+
+    public init(span: ActiveSpan, baggage: Baggage = Baggage()) {
+        self.span = span
+        self.baggage = baggage
+    }
+
+    /// A context without a span of one's own: as it comes out of a carrier.
+    public init(spanContext: SpanContext, baggage: Baggage = Baggage()) {
+        self.init(span: ActiveSpan(context: spanContext), baggage: baggage)
+    }
+
+    /// Who children of this context have as their parent. Setting it makes a context whose span does not
+    /// record, as an extracted one.
+    public var spanContext: SpanContext {
+        get { span.context }
+        set { span = ActiveSpan(context: newValue) }
+    }
+
+    /// The value under a key; nil when there is none.
+    public subscript<Key: TraceContextKey>(key: Key.Type) -> Key.Value? {
+        get { values?[ObjectIdentifier(key)] as? Key.Value }
+        set {
+            var all = values ?? [:]
+            all[ObjectIdentifier(key)] = newValue
+            values = all.isEmpty ? nil : all
+        }
+    }
+
+    /// Runs `body` with this context as the current one, for it and the child tasks it makes.
+    @inlinable
+    public func run<Value, Failure: Error>(
+        _ body: () throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        // A result, since `withValue` would forget which error it is.
+        try Self.carried.withValue(self) { Result(catching: body) }.get()
+    }
+
+    /// Runs `body` with this context as the current one, for it and the child tasks it makes.
+    @inlinable
+    public func run<Value, Failure: Error>(
+        isolation: isolated (any Actor)? = #isolation,
+        _ body: () async throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        try await Self.carried.withValue(self) { () async -> Result<Value, Failure> in
+            do throws(Failure) {
+                return .success(try await body())
+            } catch {
+                return .failure(error)
+            }
+        }.get()
+    }
+}
