@@ -1,12 +1,6 @@
 // A small reader of protobuf's wire format, for what comes back: the answer to an export, and our own
 // bodies when the console exporter prints them. It shares nothing with the encoder.
 
-/// Bytes that are not well-formed protobuf.
-enum ProtobufError: Error, Equatable {
-    case truncated
-    case malformed
-}
-
 /// Reads one message's fields in the order in which they stand.
 ///
 /// Every length is checked against what remains before it is used; varints have at most ten bytes;
