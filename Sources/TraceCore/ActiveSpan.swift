@@ -47,7 +47,34 @@ import Synchronization
         return unsafe SlotHold.acquire(slot, starter: starter, word: word)
     }
 
+    /// Reads the slot, if the span still lives.
+    func read<Value>(_ body: (SlotPointer, CorePointer) -> Value) -> Value? {
+        guard let hold = acquire() else { return nil }
+        defer { hold.release(word: word) }
+        return unsafe body(hold.slot, hold.producer.pointee.core)
+    }
+
     // MARK: Attributes
+
+    /// A value of any type; the arrays, and bytes, come this way alone.
+    public func setAttribute(_ key: AttributeKey, _ value: AttributeValue) {
+        switch value {
+        case .int(let value): setAttribute(key, value)
+        case .double(let value): setAttribute(key, value)
+        case .bool(let value): setAttribute(key, value)
+        case .string(let value): setAttribute(key, string: value)
+        case .strings, .ints, .doubles, .bools, .bytes:
+            guard let hold = acquire() else { return }
+            let limit = unsafe Int(hold.slot.pointee.limits.attributeValueLength)
+            unsafe value.truncated(to: limit).encoded.withUnsafeBytes { bytes in
+                unsafe SlotWriter.addAttribute(
+                    hold.slot, hold.producer, key: key.bytes.pointer, key.bytes.count,
+                    isKeyPadded: true, filterBit: key.filterBit, valueCount: bytes.count
+                ) { unsafe Wire.copy(bytes.baseAddress!, bytes.count, &$0) }
+            }
+            hold.release(word: word)
+        }
+    }
 
     public func setAttribute(_ key: AttributeKey, _ value: Int) {
         unsafe add(key, ValueBytes.count(int: Int64(value))) {

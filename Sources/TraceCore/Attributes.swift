@@ -12,7 +12,7 @@ import CThread
 /// The process-wide table of interned names. Any thread; a lock for each look-up, so not for the span path.
 enum InternTable {
     // By bytes: Swift holds texts equal that differ in how they compose a character.
-    private static let table = Guarded<[[UInt8]: InternedBytes]>([:])
+    static let table = Guarded<[[UInt8]: InternedBytes]>([:])
 
     static func bytes(of text: String) -> InternedBytes {
         let text = Array(text.utf8)

@@ -77,10 +77,10 @@ enum Block {
         let blocksNeeded = (byteCount - room + Block.payloadBytes - 1) / Block.payloadBytes
         var taken: UnsafeMutableRawPointer?
         for _ in 0..<blocksNeeded {
-            guard let block = unsafe blocks.take(&cache) else {
+            guard let block = unsafe blocks.takeCounted(&cache) else {
                 while let block = unsafe taken {
                     unsafe taken = unsafe Block.header(block).pointee.next
-                    unsafe blocks.give(block, &cache)
+                    unsafe blocks.giveCounted(block, &cache)
                 }
                 return false
             }
@@ -160,7 +160,7 @@ enum Block {
         var next = unsafe firstBlock
         while let block = unsafe next {
             unsafe next = unsafe block == lastBlock ? nil : Block.header(block).pointee.next
-            unsafe blocks.give(block, &cache)
+            unsafe blocks.giveCounted(block, &cache)
         }
         unsafe firstBlock = nil
         unsafe lastBlock = nil

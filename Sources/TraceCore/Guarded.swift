@@ -29,4 +29,13 @@ import Glibc
         defer { unsafe pthread_mutex_unlock(mutex) }
         return try body(&value)
     }
+
+    /// Locks without running anything: for the moment of a fork alone.
+    func lock() { unsafe pthread_mutex_lock(mutex) }
+
+    /// Undoes `lock`, in the thread that called it.
+    func unlock() { unsafe pthread_mutex_unlock(mutex) }
+
+    /// The value, for the thread that has called `lock`.
+    func withValueWhileLocked(_ body: (inout Value) -> Void) { body(&value) }
 }

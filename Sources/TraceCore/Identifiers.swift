@@ -81,6 +81,10 @@ public struct TraceFlags: OptionSet, Hashable, Sendable {
     /// The bits that W3C and OTLP know.
     @inlinable
     public var onWire: UInt8 { rawValue & 3 }
+
+    /// Whether these are W3C's flags and nothing else.
+    @inline(__always)
+    var isPlain: Bool { rawValue < 4 }
 }
 
 /// What travels between spans and services: who the span is, whether it was kept, vendor state.

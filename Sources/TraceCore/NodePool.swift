@@ -28,6 +28,7 @@ import Synchronization
     let batchCount: Int
     private let cacheCountMax: Int
     private let fresh = Atomic<Int>(0)
+    private let taken = Atomic<Int>(0)
     private let batches: BoundedRing
 
     init(capacity: Int, stride: Int, pages: some PageSource) {
@@ -60,6 +61,21 @@ import Synchronization
         cache.count &+= 1
         if cache.count > cacheCountMax { spill(&cache, count: batchCount) }
     }
+
+    /// Takes a node that counts as in use until `giveCounted`.
+    func takeCounted(_ cache: inout NodeCache) -> UnsafeMutableRawPointer? {
+        guard let node = unsafe take(&cache) else { return nil }
+        taken.add(1, ordering: .relaxed)
+        return unsafe node
+    }
+
+    func giveCounted(_ node: UnsafeMutableRawPointer, _ cache: inout NodeCache) {
+        taken.subtract(1, ordering: .relaxed)
+        unsafe give(node, &cache)
+    }
+
+    /// Nodes in use, where all are taken and given counted.
+    var takenCount: Int { taken.load(ordering: .relaxed) }
 
     /// Gives all of a cache back: its thread ends.
     func empty(_ cache: inout NodeCache) {

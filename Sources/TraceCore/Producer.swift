@@ -11,9 +11,16 @@ struct ProducerCounters: ~Copyable {
     let notRecordedStoreFull = Atomic<UInt64>(0)
     let notRecordedAfterShutdown = Atomic<UInt64>(0)
     let notRecordedDisabled = Atomic<UInt64>(0)
+    let notRecordedForked = Atomic<UInt64>(0)
     let recording = Atomic<UInt64>(0)
+    /// Of `recording`, those that are not sampled.
+    let recordingOnly = Atomic<UInt64>(0)
     let ended = Atomic<UInt64>(0)
     let endedSampled = Atomic<UInt64>(0)
+    /// Taken out by the sweeper without an end.
+    let sweptDropped = Atomic<UInt64>(0)
+    /// Of `ended`, those that the sweeper ended.
+    let sweptEnded = Atomic<UInt64>(0)
     let published = Atomic<UInt64>(0)
     let droppedQueueFull = Atomic<UInt64>(0)
     let droppedAfterShutdown = Atomic<UInt64>(0)
@@ -101,6 +108,8 @@ struct Xoshiro256 {
     var blocks: NodeCache
     var ids: Xoshiro256
     var anchor: ClockAnchor
+    /// Set while this thread sweeps: it may be the one that makes room, and must not wait for it.
+    var neverWaits: Bool
     /// Counts ends, to time one in many.
     var endsUntilTimed: UInt32
     /// Room to assemble what does not fit in place.
@@ -125,6 +134,7 @@ struct Xoshiro256 {
         blocks = NodeCache()
         ids = Xoshiro256()
         anchor = ClockAnchor()
+        neverWaits = false
         endsUntilTimed = 1
         scratchBytes = 0
         counters = ProducerCounters()

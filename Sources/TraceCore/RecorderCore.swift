@@ -13,6 +13,15 @@ enum Signal {
     static let afterEnd: UInt32 = 4
     /// Tracing is off: starts give no-op spans.
     static let disabled: UInt32 = 8
+    /// Somebody wants to see starts and ends: processors of the user's, further queues.
+    static let observed: UInt32 = 16
+    /// This process is a forked child: nothing is recorded, ended or exported here.
+    static let forked: UInt32 = 32
+
+    /// What a start looks at first.
+    static let refusesStarts = closed | disabled | forked
+    /// What an end looks at first.
+    static let divertsEnds = observed | forked
 }
 
 /// Words shared by all threads and written now and then: each kind on lines of its own.
@@ -62,12 +71,15 @@ struct SharedWords: ~Copyable {
     let gate: OpaquePointer
     let producers = Atomic<UInt>(0)
     let producerCount = Atomic<Int>(0)
+    /// Shared with the recorders that follow this one.
     let streams: UnsafeMutablePointer<Stream>
-    let streamCount = Atomic<Int>(0)
+    let streamCount: UnsafeMutablePointer<Atomic<Int>>
     /// Set once the last drain is done; under `gate`.
     var isSealed = false
     /// Called after a published span when `Signal.afterEnd` is set; set before any span is.
     var afterEnd: UnsafeMutableRawPointer?
+    /// `SpanObservers`, when `Signal.observed` is set; set before any span is, and never freed.
+    var observers: UnsafeMutableRawPointer?
 
     static let streamsMax = 65_536
 }
@@ -84,12 +96,14 @@ enum RecorderIndices {
         var epoch: UInt64
         var eventFileDescriptor: Int32
     }
-    private struct State {
+    struct State {
         var used: UInt64 = 0
+        /// The last core at each index, as an address; cores are never freed.
+        var cores: [UInt] = []
         var epoch: UInt64 = 0
         var eventFileDescriptors: [Int32] = []
     }
-    private static let state = Guarded(State())
+    static let state = Guarded(State())
 
     /// A free index, with an epoch never given before.
     static func take() throws(RecorderError) -> Lease {
@@ -107,6 +121,26 @@ enum RecorderIndices {
             return Lease(
                 index: UInt32(free), epoch: state.epoch,
                 eventFileDescriptor: state.eventFileDescriptors[free])
+        }
+    }
+
+    /// Keeps the core of an index, to be found in a forked child.
+    static func note(_ core: CorePointer) {
+        _ = ForkedChild.isHandled
+        let index = unsafe Int(core.pointee.index)
+        state.withLock { state in
+            while state.cores.count <= index { state.cores.append(0) }
+            state.cores[index] = UInt(bitPattern: core)
+        }
+    }
+
+    /// Makes every recorder inert: this process is a forked child. The state is locked.
+    static func markForked() {
+        state.withValueWhileLocked { state in
+            for address in state.cores {
+                unsafe CorePointer(bitPattern: address)?.pointee.shared.pointee.signals.bitwiseOr(
+                    Signal.forked, ordering: .relaxed)
+            }
         }
     }
 

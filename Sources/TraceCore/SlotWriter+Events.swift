@@ -145,7 +145,7 @@ extension SlotWriter {
     ) -> (block: UnsafeMutableRawPointer?, count: Int) {
         guard
             let block = unsafe old
-                ?? slot.pointee.core.pointee.blocks.take(&producer.pointee.blocks)
+                ?? slot.pointee.core.pointee.blocks.takeCounted(&producer.pointee.blocks)
         else { return (nil, 0) }
         let kept = unsafe Utf8.wholeScalars(bytes, count, countMax: Block.payloadBytes)
         unsafe memcpy(Block.payload(block), bytes, kept)

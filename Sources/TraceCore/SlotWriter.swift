@@ -225,18 +225,17 @@ enum SlotWriter {
             MessageBytes.field(0x0a, key) + MessageBytes.field(0x12, cut.encoded))
     }
 
-    /// The parent's tracestate as field 3. It is at most a few hundred bytes; one that has no room in
-    /// the slot (over 600) is left out.
+    /// The tracestate as field 3. Too large for the store: none.
     @inline(never)
-    static func addTraceState(_ slot: SlotPointer, _ state: TraceState) {
+    static func addTraceState(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ state: TraceState
+    ) {
         let bytes = state.bytes
-        let count = bytes.count
-        guard count > 0, unsafe slot.pointee.chain.hasRoom(count + 3) else { return }
-        var cursor = unsafe slot.pointee.chain.cursor
-        unsafe Wire.byte(0x1a, &cursor)
-        unsafe Wire.varint(count, &cursor)
-        unsafe bytes.withUnsafeBytes { unsafe Wire.copy($0.baseAddress!, count, &cursor) }
-        unsafe slot.pointee.chain.cursor = unsafe cursor
+        if !bytes.isEmpty {
+            unsafe bytes.withUnsafeBytes {
+                unsafe addField(slot, producer, tag: 0x1a, $0.baseAddress!, $0.count)
+            }
+        }
     }
 
     /// The name as field 5, for a name that does not stay where it is. Too large for the store: no name.
@@ -244,25 +243,33 @@ enum SlotWriter {
     static func addInlineName(
         _ slot: SlotPointer, _ producer: ProducerPointer, _ name: UnsafeRawPointer, _ count: Int
     ) {
+        unsafe addField(slot, producer, tag: 0x2a, name, count)
+        unsafe slot.pointee.name = nil
+        unsafe slot.pointee.nameCount = 0
+    }
+
+    /// Appends a length-delimited field, in blocks where the slot has no room for it.
+    private static func addField(
+        _ slot: SlotPointer, _ producer: ProducerPointer, tag: UInt8, _ bytes: UnsafeRawPointer,
+        _ count: Int
+    ) {
         let fieldCount = 1 + Wire.varintBytes(count) + count
         if unsafe slot.pointee.chain.hasRoom(fieldCount) {
             var cursor = unsafe slot.pointee.chain.cursor
-            unsafe Wire.byte(0x2a, &cursor)
+            unsafe Wire.byte(tag, &cursor)
             unsafe Wire.varint(count, &cursor)
-            unsafe Wire.copy(name, count, &cursor)
+            unsafe Wire.copy(bytes, count, &cursor)
             unsafe slot.pointee.chain.cursor = unsafe cursor
         } else {
             let field = unsafe Producer.scratch(producer, byteCount: fieldCount)
             var cursor = unsafe field
-            unsafe Wire.byte(0x2a, &cursor)
+            unsafe Wire.byte(tag, &cursor)
             unsafe Wire.varint(count, &cursor)
-            unsafe Wire.copy(name, count, &cursor)
+            unsafe Wire.copy(bytes, count, &cursor)
             _ = unsafe append(
                 slot, producer, UnsafeRawBufferPointer(start: field, count: fieldCount))
             unsafe Producer.trimScratch(producer)
         }
-        unsafe slot.pointee.name = nil
-        unsafe slot.pointee.nameCount = 0
     }
 }
 

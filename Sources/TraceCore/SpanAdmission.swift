@@ -42,7 +42,7 @@ enum SpanAdmission {
                 admitted = current
                 continue
             }
-            guard unsafe core.pointee.blocksWhenFull else { return unsafe fullFailure(core) }
+            guard unsafe mayWait(core, producer) else { return unsafe fullFailure(core) }
             if unsafe !waitForRoom(
                 core,
                 until: {
@@ -54,6 +54,11 @@ enum SpanAdmission {
             }
             admitted = unsafe shared.pointee.admitted.load(ordering: .relaxed)
         }
+    }
+
+    /// Whether this thread waits for room.
+    private static func mayWait(_ core: CorePointer, _ producer: ProducerPointer) -> Bool {
+        unsafe core.pointee.blocksWhenFull && !producer.pointee.neverWaits
     }
 
     /// What became of a span that found no room: after shutdown nobody makes any, so that is the reason.
@@ -156,7 +161,7 @@ enum SpanAdmission {
             ? core.pointee.chunks.takeOwn(recordBytes: recordBytes)
             : core.pointee.chunks.take(producers: producers)
         while unsafe taken == nil {
-            guard unsafe core.pointee.blocksWhenFull else { return unsafe fullFailure(core) }
+            guard unsafe mayWait(core, producer) else { return unsafe fullFailure(core) }
             // Chunks come back when the exporter drains; it signals room for each drain.
             let waited = unsafe waitForRoom(core) {
                 unsafe taken =

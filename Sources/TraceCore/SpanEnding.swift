@@ -10,19 +10,21 @@ enum SpanEnding {
     static func now(_ slot: SlotPointer, _ producer: ProducerPointer) -> UInt64 {
         let core = unsafe slot.pointee.core
         let ticks = unsafe RecorderCore.ticks(core)
-        let startTicks = unsafe slot.pointee.startTicks
+        let startTicks = unsafe slot.pointee.startTicks.load(ordering: .relaxed)
         guard startTicks != 0 else {
             let now = unsafe producer.pointee.anchor.unixNano(
                 at: ticks, usesCycles: core.pointee.usesCycles)
-            return unsafe max(now, slot.pointee.startUnixNano)
+            return unsafe max(now, slot.pointee.startUnixNano.load(ordering: .relaxed))
         }
         // Cores may disagree by a few ticks: no time passed then.
-        guard ticks > startTicks else { return unsafe slot.pointee.startUnixNano }
+        guard ticks > startTicks else {
+            return unsafe slot.pointee.startUnixNano.load(ordering: .relaxed)
+        }
         if unsafe producer.pointee.anchor.nanosecondsPerTick == 0 {
             _ = unsafe producer.pointee.anchor.unixNano(
                 at: ticks, usesCycles: core.pointee.usesCycles)
         }
-        return unsafe slot.pointee.startUnixNano
+        return unsafe slot.pointee.startUnixNano.load(ordering: .relaxed)
             &+ Calibration.scale(
                 ticks &- startTicks, by: producer.pointee.anchor.nanosecondsPerTick)
     }
@@ -32,36 +34,86 @@ enum SpanEnding {
         let slot = unsafe hold.slot
         let producer = unsafe hold.producer
         let core = unsafe producer.pointee.core
+        let signals = unsafe core.pointee.shared.pointee.signals.load(ordering: .relaxed)
+        if signals & Signal.divertsEnds != 0 {
+            return endDiverted(hold, word: word, at: endTimeUnixNano, signals: signals)
+        }
+        unsafe setEndTime(slot, producer, endTimeUnixNano)
+        let published = unsafe settle(slot, core, producer)
+        unsafe free(slot, core, producer, word: word)
+        hold.leave()
+        unsafe finish(core, producer, published)
+    }
+
+    /// The end of a span that others want to see, or in a forked child, where it goes nowhere.
+    @inline(never)
+    private static func endDiverted(
+        _ hold: SlotHold, word: UInt64, at endTimeUnixNano: UInt64?, signals: UInt32
+    ) {
+        let slot = unsafe hold.slot
+        let producer = unsafe hold.producer
+        let core = unsafe producer.pointee.core
+        if signals & Signal.forked != 0 {
+            unsafe free(slot, core, producer, word: word)
+            return hold.leave()
+        }
+        let endUnixNano = unsafe setEndTime(slot, producer, endTimeUnixNano)
+        let record = unsafe detach(slot, endUnixNano: endUnixNano)
+        let published = unsafe settle(slot, core, producer)
+        unsafe free(slot, core, producer, word: word)
+        hold.leave()
+        unsafe finish(core, producer, published)
+        if signals & Signal.closed == 0 { unsafe SpanObservers.of(core)?.ended(record, of: core) }
+    }
+
+    /// Takes a span out without an end: the sweeper's. Counted as dropped by it.
+    static func discard(_ hold: SlotHold, word: UInt64) {
+        let producer = unsafe hold.producer
+        unsafe ProducerCounters.bump(producer.pointee.counters.sweptDropped)
+        unsafe free(hold.slot, producer.pointee.core, producer, word: word)
+        hold.leave()
+    }
+
+    @inline(__always)
+    @discardableResult
+    private static func setEndTime(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ given: UInt64?
+    ) -> UInt64 {
         let endTime: UInt64
-        if let endTimeUnixNano {
-            endTime = unsafe max(endTimeUnixNano, slot.pointee.startUnixNano)
+        if let given {
+            endTime = unsafe max(given, slot.pointee.startUnixNano.load(ordering: .relaxed))
         } else {
             endTime = unsafe now(slot, producer)
         }
         unsafe SlotLayout.bytes(slot).storeBytes(
             of: endTime.littleEndian, toByteOffset: SlotLayout.endOffset, as: UInt64.self)
+        return endTime
+    }
+
+    /// Counts the end and puts a sampled span into the queue; its record's bytes, or 0.
+    @inline(__always)
+    private static func settle(
+        _ slot: SlotPointer, _ core: CorePointer, _ producer: ProducerPointer
+    ) -> Int {
         unsafe ProducerCounters.bump(producer.pointee.counters.ended)
-        var published = 0
-        if unsafe slot.pointee.isSampled {
-            #if DEBUG
-                let isFrozen = Mutant.freezeCounter.strikes
-                let isLost = Mutant.dropSpan.strikes
-            #else
-                let (isFrozen, isLost) = (false, false)
-            #endif
-            if !isFrozen {
-                unsafe ProducerCounters.bump(producer.pointee.counters.endedSampled)
-            }
-            if !isLost { published = unsafe enqueue(slot, core, producer) }
-        }
-        unsafe free(slot, core, producer, word: word)
-        hold.leave()
-        // Last, since what it calls may trace in its turn.
-        if published > 0 {
-            unsafe SpanAdmission.finish(core, producer, recordBytes: published)
-            if published > ChunkPool.recordBytesMax {
-                unsafe SpanAdmission.sendOffOwnChunk(core, producer)
-            }
+        guard unsafe slot.pointee.isSampled else { return 0 }
+        #if DEBUG
+            let isFrozen = Mutant.freezeCounter.strikes
+            let isLost = Mutant.dropSpan.strikes
+        #else
+            let (isFrozen, isLost) = (false, false)
+        #endif
+        if !isFrozen { unsafe ProducerCounters.bump(producer.pointee.counters.endedSampled) }
+        return unsafe isLost ? 0 : enqueue(slot, core, producer)
+    }
+
+    /// What comes after a span was published. Last, since what it calls may trace in its turn.
+    @inline(__always)
+    private static func finish(_ core: CorePointer, _ producer: ProducerPointer, _ published: Int) {
+        guard published > 0 else { return }
+        unsafe SpanAdmission.finish(core, producer, recordBytes: published)
+        if published > ChunkPool.recordBytesMax {
+            unsafe SpanAdmission.sendOffOwnChunk(core, producer)
         }
     }
 
@@ -70,27 +122,46 @@ enum SpanEnding {
     private static func enqueue(
         _ slot: SlotPointer, _ core: CorePointer, _ producer: ProducerPointer
     ) -> Int {
-        let chainCount = unsafe slot.pointee.chain.count
-        let nameCount = unsafe slot.pointee.nameCount
-        let hasName = unsafe slot.pointee.name != nil
-        let nameField = hasName ? 1 &+ Wire.varintBytes(nameCount) &+ nameCount : 0
-        let hasTail = unsafe SpanTail.isNeeded(slot)
-        let tailCount = unsafe hasTail ? SpanTail.count(slot) : 0
-        let spanBytes = chainCount &+ nameField &+ tailCount
-        let recordBytes = RecordPrefix.recordBytes(spanBytes: spanBytes)
+        let message = unsafe MessageShape(slot)
+        guard
+            let place = unsafe reserve(
+                core, producer, spanBytes: message.count, identityFrom: SlotLayout.bytes(slot))
+        else { return 0 }
+        unsafe writePrefix(
+            place, core, producer, spanBytes: message.count, stream: slot.pointee.stream,
+            status: slot.pointee.status, isRoot: slot.pointee.isRoot)
+        unsafe message.write(slot, to: place + RecordPrefix.bytes)
+        let recordBytes = RecordPrefix.recordBytes(spanBytes: message.count)
+        unsafe SpanAdmission.publish(core, producer, recordBytes: recordBytes)
+        return recordBytes
+    }
+
+    /// Room for a record in the calling thread's open chunk; nil when the span is dropped, counted.
+    @inline(__always)
+    private static func reserve(
+        _ core: CorePointer, _ producer: ProducerPointer, spanBytes: Int,
+        identityFrom message: UnsafeRawPointer
+    ) -> UnsafeMutableRawPointer? {
+        let failure: AdmissionFailure
         if spanBytes > SpanAdmission.spanBytesMax {
-            unsafe SpanAdmission.countDrop(
-                core, producer, .oversize, spanBytes: SlotLayout.bytes(slot))
-            return 0
+            failure = .oversize
+        } else {
+            switch unsafe SpanAdmission.reserve(
+                core, producer, recordBytes: RecordPrefix.recordBytes(spanBytes: spanBytes))
+            {
+            case .success(let place): return unsafe place
+            case .failure(let error): failure = error.failure
+            }
         }
-        let place: UnsafeMutableRawPointer
-        switch unsafe SpanAdmission.reserve(core, producer, recordBytes: recordBytes) {
-        case .success(let room): unsafe place = unsafe room
-        case .failure(let error):
-            unsafe SpanAdmission.countDrop(
-                core, producer, error.failure, spanBytes: SlotLayout.bytes(slot))
-            return 0
-        }
+        unsafe SpanAdmission.countDrop(core, producer, failure, spanBytes: message)
+        return nil
+    }
+
+    @inline(__always)
+    private static func writePrefix(
+        _ place: UnsafeMutableRawPointer, _ core: CorePointer, _ producer: ProducerPointer,
+        spanBytes: Int, stream: UInt32, status: UInt8, isRoot: Bool
+    ) {
         var endCycles: UInt64 = 0
         if unsafe core.pointee.timeOneIn != 0 {
             unsafe producer.pointee.endsUntilTimed &-= 1
@@ -99,22 +170,49 @@ enum SpanEnding {
                 endCycles = tracemill_cycles()
             }
         }
-        unsafe place.assumingMemoryBound(to: RecordPrefix.self).pointee = unsafe RecordPrefix(
-            recordBytes: UInt32(truncatingIfNeeded: recordBytes),
-            spanBytes: UInt32(truncatingIfNeeded: spanBytes), stream: slot.pointee.stream,
-            status: slot.pointee.status, isRoot: slot.pointee.isRoot, reserved: 0,
-            endCycles: endCycles)
-        var cursor = unsafe place + RecordPrefix.bytes
-        unsafe slot.pointee.chain.copy(inline: SlotLayout.bytes(slot), to: cursor)
-        unsafe cursor += chainCount
-        if hasName {
-            unsafe Wire.byte(0x2a, &cursor)
-            unsafe Wire.varint(nameCount, &cursor)
-            unsafe Wire.copy(slot.pointee.name.unsafelyUnwrapped, nameCount, &cursor)
+        unsafe place.assumingMemoryBound(to: RecordPrefix.self).pointee = RecordPrefix(
+            recordBytes: UInt32(
+                truncatingIfNeeded: RecordPrefix.recordBytes(spanBytes: spanBytes)),
+            spanBytes: UInt32(truncatingIfNeeded: spanBytes), stream: stream, status: status,
+            isRoot: isRoot, reserved: 0, endCycles: endCycles)
+    }
+
+    /// The span's bytes as they are, outside of the slot.
+    static func detach(_ slot: SlotPointer, endUnixNano: UInt64) -> DetachedSpan {
+        let shape = unsafe MessageShape(slot)
+        let message = unsafe [UInt8](unsafeUninitializedCapacity: shape.count + Wire.slackBytes) {
+            buffer, initialized in
+            let start = UnsafeMutableRawPointer(buffer.baseAddress!)
+            unsafe shape.write(slot, to: start)
+            // A slot that lives has the end time of its last life there.
+            unsafe start.storeBytes(
+                of: endUnixNano.littleEndian, toByteOffset: SlotLayout.endOffset, as: UInt64.self)
+            initialized = shape.count
         }
-        if hasTail { unsafe SpanTail.write(slot, &cursor) }
-        unsafe SpanAdmission.publish(core, producer, recordBytes: recordBytes)
-        return recordBytes
+        return unsafe DetachedSpan(
+            message: message, stream: slot.pointee.stream, status: slot.pointee.status,
+            isRoot: slot.pointee.isRoot, isSampled: slot.pointee.isSampled)
+    }
+
+    /// Puts a copy of a span into the queue of a recorder that follows its own.
+    static func publishCopy(_ span: DetachedSpan, to core: CorePointer) {
+        let producer = unsafe RecorderCore.producer(core)
+        unsafe ProducerCounters.bump(producer.pointee.counters.endedSampled)
+        let published = unsafe span.message.withUnsafeBytes { message in
+            let bytes = message.baseAddress!
+            guard
+                let place = unsafe reserve(
+                    core, producer, spanBytes: message.count, identityFrom: bytes)
+            else { return 0 }
+            unsafe writePrefix(
+                place, core, producer, spanBytes: message.count, stream: span.stream,
+                status: span.status, isRoot: span.isRoot)
+            unsafe memcpy(place + RecordPrefix.bytes, bytes, message.count)
+            let recordBytes = RecordPrefix.recordBytes(spanBytes: message.count)
+            unsafe SpanAdmission.publish(core, producer, recordBytes: recordBytes)
+            return recordBytes
+        }
+        unsafe finish(core, producer, published)
     }
 
     /// Ends the slot's life and puts it where the thread's next span finds it warm.
@@ -140,13 +238,46 @@ enum SpanEnding {
             inline: SlotLayout.bytes(slot), capacity: SlotLayout.inlineBytes,
             blocks: core.pointee.blocks, cache: &producer.pointee.blocks)
         if let block = unsafe slot.pointee.statusMessage {
-            unsafe core.pointee.blocks.give(block, &producer.pointee.blocks)
+            unsafe core.pointee.blocks.giveCounted(block, &producer.pointee.blocks)
         }
         if let block = unsafe slot.pointee.nameBlock {
-            unsafe core.pointee.blocks.give(block, &producer.pointee.blocks)
+            unsafe core.pointee.blocks.giveCounted(block, &producer.pointee.blocks)
         }
         unsafe slot.pointee.statusMessage = nil
         unsafe slot.pointee.nameBlock = nil
+    }
+}
+
+/// The parts of a Span message and their sizes: what the slot's chain holds, the name, what is written last.
+private struct MessageShape {
+    let chainCount: Int
+    let hasName: Bool
+    let nameCount: Int
+    let hasTail: Bool
+    /// Bytes of the message.
+    let count: Int
+
+    @inline(__always)
+    init(_ slot: SlotPointer) {
+        chainCount = unsafe slot.pointee.chain.count
+        nameCount = unsafe slot.pointee.nameCount
+        hasName = unsafe slot.pointee.name != nil
+        let nameField = hasName ? 1 &+ Wire.varintBytes(nameCount) &+ nameCount : 0
+        hasTail = unsafe SpanTail.isNeeded(slot)
+        count = unsafe chainCount &+ nameField &+ (hasTail ? SpanTail.count(slot) : 0)
+    }
+
+    @inline(__always)
+    func write(_ slot: SlotPointer, to start: UnsafeMutableRawPointer) {
+        var cursor = unsafe start
+        unsafe slot.pointee.chain.copy(inline: SlotLayout.bytes(slot), to: cursor)
+        unsafe cursor += chainCount
+        if hasName {
+            unsafe Wire.byte(0x2a, &cursor)
+            unsafe Wire.varint(nameCount, &cursor)
+            unsafe Wire.copy(slot.pointee.name.unsafelyUnwrapped, nameCount, &cursor)
+        }
+        if hasTail { unsafe SpanTail.write(slot, &cursor) }
     }
 }
 

@@ -192,7 +192,7 @@ extension SpanQueue {
     @inline(never)
     private func addAccumulators() {
         // acquire: the record that names the stream was published after the stream was.
-        let streams = unsafe core.pointee.streamCount.load(ordering: .acquiring)
+        let streams = unsafe core.pointee.streamCount.pointee.load(ordering: .acquiring)
         while accumulators.count < streams { accumulators.append(StreamAccumulator()) }
     }
 

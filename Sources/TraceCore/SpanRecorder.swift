@@ -53,10 +53,18 @@ public struct CoreCounters: Sendable, Equatable {
     public var notRecordedStoreFull: UInt64 = 0
     public var notRecordedAfterShutdown: UInt64 = 0
     public var notRecordedDisabled: UInt64 = 0
+    /// Starts in a forked child.
+    public var notRecordedForked: UInt64 = 0
     /// Spans that took a slot.
     public var recording: UInt64 = 0
-    /// Recording spans that their caller ended.
+    /// Of these, spans for processors alone: recorded but not sampled.
+    public var recordingOnly: UInt64 = 0
+    /// Recording spans that ended, by their caller or by the sweeper.
     public var ended: UInt64 = 0
+    /// Of these, the ones that the sweeper ended.
+    public var sweptEnded: UInt64 = 0
+    /// Recording spans that the sweeper took out without an end.
+    public var sweptDropped: UInt64 = 0
     /// Of those, the sampled ones: what a processor has to account for.
     public var endedSampled: UInt64 = 0
     /// Put into the queue.
@@ -72,7 +80,7 @@ public struct CoreCounters: Sendable, Equatable {
     public init() {}
 
     /// Spans that record and have not ended.
-    public var live: UInt64 { recording &- ended }
+    public var live: UInt64 { recording &- ended &- sweptDropped }
     /// Spans in the queue.
     public var queued: UInt64 { published &- drained }
 }
@@ -84,6 +92,8 @@ public struct CoreCounters: Sendable, Equatable {
     /// The consumer's side.
     public let queue: SpanQueue
     private let streamTable = Guarded(StreamTable())
+    /// Guards the making of the observers.
+    let observersLock = Guarded(())
     /// Every hook there was: a thread may be in an earlier one.
     private let hooks = Guarded<[AfterEndHook]>([])
 
@@ -99,8 +109,20 @@ public struct CoreCounters: Sendable, Equatable {
 
     public init(options: RecorderOptions = RecorderOptions()) throws(RecorderError) {
         try Self.check(options)
-        unsafe core = try unsafe Self.makeCore(options, RecorderIndices.take())
+        unsafe core = try unsafe Self.makeCore(options, RecorderIndices.take(), following: nil)
         queue = unsafe SpanQueue(core: core)
+        unsafe RecorderIndices.note(core)
+    }
+
+    /// A recorder for the spans of another; see `makeFollower`.
+    init(following other: SpanRecorder, options: RecorderOptions) throws(RecorderError) {
+        try Self.check(options)
+        var options = options
+        (options.liveSpansMax, options.blocksMax) = (1, 1)
+        unsafe core = try unsafe Self.makeCore(
+            options, RecorderIndices.take(), following: other.core)
+        queue = unsafe SpanQueue(core: core)
+        unsafe RecorderIndices.note(core)
     }
 
     private static func check(_ options: RecorderOptions) throws(RecorderError) {
@@ -114,7 +136,7 @@ public struct CoreCounters: Sendable, Equatable {
     }
 
     private static func makeCore(
-        _ options: RecorderOptions, _ lease: RecorderIndices.Lease
+        _ options: RecorderOptions, _ lease: RecorderIndices.Lease, following other: CorePointer?
     ) -> CorePointer {
         let pages = options.pages
         let queueBytes = options.queueBytesMax ?? max(64 << 20, options.queueSpans << 10)
@@ -122,11 +144,12 @@ public struct CoreCounters: Sendable, Equatable {
             byteCount: MemoryLayout<SharedWords>.stride, alignment: 128
         ).bindMemory(to: SharedWords.self, capacity: 1)
         unsafe shared.initialize(to: SharedWords())
-        guard
-            let streams = unsafe pages.allocate(
-                byteCount: RecorderCore.streamsMax * MemoryLayout<Stream>.stride),
-            let gate = unsafe tracemill_gate_new()
-        else { fatalError("tracemill: no memory for a recorder") }
+        guard let gate = unsafe tracemill_gate_new() else {
+            fatalError("tracemill: no memory for a recorder")
+        }
+        let (streams, streamCount) =
+            unsafe other.map { unsafe ($0.pointee.streams, $0.pointee.streamCount) }
+            ?? Self.makeStreams(pages)
         let usesCycles = options.clock == .cycleCounter && TraceClock.isCycleCounterInvariant
         if usesCycles { _ = TraceClock.calibration }
         let core = CorePointer.allocate(capacity: 1)
@@ -145,13 +168,26 @@ public struct CoreCounters: Sendable, Equatable {
                     capacity: max(2, queueBytes / ChunkPool.strideBytes), ownBytesMax: queueBytes,
                     ringStartPosition: options.ringStartPosition, pages: pages),
                 gate: gate,
-                streams: streams.bindMemory(to: Stream.self, capacity: RecorderCore.streamsMax)))
+                streams: streams, streamCount: streamCount))
         return unsafe core
+    }
+
+    private static func makeStreams(
+        _ pages: any PageSource
+    ) -> (UnsafeMutablePointer<Stream>, UnsafeMutablePointer<Atomic<Int>>) {
+        guard
+            let memory = unsafe pages.allocate(
+                byteCount: RecorderCore.streamsMax * MemoryLayout<Stream>.stride)
+        else { fatalError("tracemill: no memory for a recorder") }
+        let count = UnsafeMutablePointer<Atomic<Int>>.allocate(capacity: 1)
+        unsafe count.initialize(to: Atomic(0))
+        return unsafe (memory.bindMemory(to: Stream.self, capacity: RecorderCore.streamsMax), count)
     }
 
     deinit {
         queue.close()
         queue.disarm()
+        dropObservers()
         unsafe RecorderIndices.give(core.pointee.index)
         // The rest stays: a stale ticket may look at its slot as long as the process runs.
     }
@@ -181,8 +217,13 @@ public struct CoreCounters: Sendable, Equatable {
         unsafe queue.forEachProducer {
             unsafe sum.endedSampled &+= read($0.pointee.counters.endedSampled)
         }
-        unsafe queue.forEachProducer { unsafe sum.ended &+= read($0.pointee.counters.ended) }
         unsafe queue.forEachProducer {
+            unsafe sum.ended &+= read($0.pointee.counters.ended)
+            unsafe sum.sweptEnded &+= read($0.pointee.counters.sweptEnded)
+            unsafe sum.sweptDropped &+= read($0.pointee.counters.sweptDropped)
+        }
+        unsafe queue.forEachProducer {
+            unsafe sum.recordingOnly &+= read($0.pointee.counters.recordingOnly)
             unsafe sum.recording &+= read($0.pointee.counters.recording)
         }
         unsafe queue.forEachProducer { producer in
@@ -191,6 +232,7 @@ public struct CoreCounters: Sendable, Equatable {
             unsafe sum.notRecordedAfterShutdown &+= read(
                 producer.pointee.counters.notRecordedAfterShutdown)
             unsafe sum.notRecordedDisabled &+= read(producer.pointee.counters.notRecordedDisabled)
+            unsafe sum.notRecordedForked &+= read(producer.pointee.counters.notRecordedForked)
         }
         unsafe queue.forEachProducer {
             unsafe sum.startCalls &+= read($0.pointee.counters.startCalls)
@@ -246,14 +288,19 @@ public struct CoreCounters: Sendable, Equatable {
 
     /// The number of a resource and scope, the same for equal ones.
     func stream(resource: Resource, scope: InstrumentationScope) -> UInt32 {
-        streamTable.withLock { table in
+        // In a forked child nothing will use the number, and the lock may be held by a thread that is not there.
+        if unsafe core.pointee.shared.pointee.signals.load(ordering: .relaxed) & Signal.forked != 0
+        {
+            return 0
+        }
+        return streamTable.withLock { table in
             let encoded = resource.encodedField
             let resourceIndex = table.resources[encoded] ?? table.resources.count
             table.resources[encoded] = resourceIndex
             let encodedScope = scope.encodedFields
             let key = StreamTable.Key(resource: resourceIndex, scope: encodedScope)
             if let known = table.streams[key] { return known }
-            let index = unsafe core.pointee.streamCount.load(ordering: .relaxed)
+            let index = unsafe core.pointee.streamCount.pointee.load(ordering: .relaxed)
             precondition(
                 index < RecorderCore.streamsMax,
                 "more than \(RecorderCore.streamsMax) pairs of resource and scope: reuse tracers")
@@ -262,7 +309,7 @@ public struct CoreCounters: Sendable, Equatable {
                     resourceIndex: resourceIndex, resource: Self.keep(encoded),
                     scope: Self.keep(encodedScope)))
             // release: publishes the entry; pairs with the acquire in collect().
-            unsafe core.pointee.streamCount.store(index + 1, ordering: .releasing)
+            unsafe core.pointee.streamCount.pointee.store(index + 1, ordering: .releasing)
             table.streams[key] = UInt32(index)
             return UInt32(index)
         }

@@ -14,9 +14,12 @@ import Synchronization
     /// Set on the slot's first life and the same ever after.
     var coreBits: UInt
     var chain: ByteChain
-    /// Monotonic ticks at start; 0 when the caller gave the start time.
-    var startTicks: UInt64
-    var startUnixNano: UInt64
+    /// Monotonic ticks at start; 0 when the caller gave the start time. This and the next two are atomic for
+    /// the sweeper, which looks at live slots that it is not in.
+    let startTicks: Atomic<UInt64>
+    let startUnixNano: Atomic<UInt64>
+    /// The producer of the thread that started the span.
+    let starter: Atomic<UInt>
     /// The name's bytes, which live as long as the process; nil when the name is in the chain.
     var name: UnsafeRawPointer?
     var nameCount: Int

@@ -9,23 +9,38 @@ public final class TracerProvider: Sendable {
     public let resource: Resource
     public let sampler: Sampler
     public let limits: SpanLimits
+    /// One for all tracers: rate limiters in it count together.
+    let program: SamplerProgram
+    /// Whether a tracer without a name gets its module's.
+    let namesApplicationTracers: Bool
 
+    /// - Parameter namesApplicationTracers: off, a tracer that is not given a name has none
+    ///   (OTEL_CREATE_APPLICATION_TRACERS).
     public init(
         recorder: SpanRecorder, resource: Resource,
-        sampler: Sampler = .parentBased(root: .alwaysOn), limits: SpanLimits = SpanLimits()
+        sampler: Sampler = .parentBased(root: .alwaysOn), limits: SpanLimits = SpanLimits(),
+        namesApplicationTracers: Bool = true
     ) {
         self.recorder = recorder
         self.resource = resource
         self.sampler = sampler
         self.limits = limits
+        self.namesApplicationTracers = namesApplicationTracers
+        program = SamplerProgram(sampler)
     }
 
     /// A tracer for a library, by its name and version. Tracers of equal names share a scope in the
     /// export. Takes a lock: make it once and keep it.
-    public func tracer(name: String, version: String = "", schemaURL: String = "") -> Tracer {
-        Tracer(
+    ///
+    /// - Parameter name: nil is the name of the module that calls.
+    public func tracer(
+        name: String? = nil, version: String = "", schemaURL: String = "", fileID: String = #fileID
+    ) -> Tracer {
+        let module = namesApplicationTracers ? String(fileID.prefix { $0 != "/" }) : ""
+        return Tracer(
             provider: self,
-            scope: InstrumentationScope(name: name, version: version, schemaURL: schemaURL))
+            scope: InstrumentationScope(
+                name: name ?? module, version: version, schemaURL: schemaURL))
     }
 }
 
@@ -53,7 +68,7 @@ public struct SpanLink: Sendable {
         self.provider = provider
         unsafe core = unsafe provider.recorder.core
         stream = provider.recorder.stream(resource: provider.resource, scope: scope)
-        sampler = SamplerProgram(provider.sampler)
+        sampler = provider.program
         limits = provider.limits.packed
     }
 
@@ -111,12 +126,31 @@ public struct SpanLink: Sendable {
         }
     }
 
-    /// The sampler's decision alone, without a span: to time it, or to ask ahead.
-    public func decide(parent: SpanContext?, traceID: TraceID) -> SamplingDecision {
+    /// The sampler's decision alone, without a span: to time it, or to ask ahead. A sampler that limits
+    /// rates counts it as a span.
+    public func decide(
+        parent: SpanContext?, traceID: TraceID, kind: SpanKind = .internal,
+        attributes: SpanAttributes? = nil, at unixNano: UInt64 = 0
+    ) -> SamplingDecision {
         if let parent, parent.isValid {
-            return sampler.keepsChild(of: parent) ? .recordAndSample : .drop
+            if isSimple(parent) {
+                return sampler.keepsChild(of: parent) ? .recordAndSample : .drop
+            }
+        } else if parent == nil, sampler.isSimple(for: .empty) {
+            return sampler.keepsRoot(traceLow: traceID.low) ? .recordAndSample : .drop
         }
-        return sampler.keepsRoot(traceLow: traceID.low) ? .recordAndSample : .drop
+        return unsafe sampler.decide(
+            SamplingQuestion(
+                parent: parent, traceID: traceID,
+                name: UnsafeRawBufferPointer(start: nil, count: 0), kind: kind,
+                attributes: attributes, links: [], startUnixNano: unixNano)
+        ).decision
+    }
+
+    /// Whether the sampler's thresholds say all there is to say of a child of `parent`.
+    @inline(__always)
+    private func isSimple(_ parent: SpanContext) -> Bool {
+        parent.flags.isPlain && sampler.isSimple(for: parent.traceState)
     }
 
     /// A name's bytes and whether they stay where they are.
@@ -134,73 +168,172 @@ public struct SpanLink: Sendable {
         let signals = unsafe core.pointee.shared.pointee.signals.load(ordering: .relaxed)
         let producer = unsafe RecorderCore.producer(core)
         unsafe ProducerCounters.bump(producer.pointee.counters.startCalls)
-        if signals & (Signal.disabled | Signal.closed) != 0 {
+        if signals & Signal.refusesStarts != 0 {
             return unsafe refused(producer, parent, signals)
         }
         let spanID = unsafe identity?.spanID ?? SpanID(rawValue: producer.pointee.ids.nextNonZero())
-        var context: SpanContext
-        var parentID = SpanID(rawValue: 0)
-        var isParentRemote = false
+        let context: SpanContext
         let isKept: Bool
-        if let parent, parent.isValid {
+        if let parent, parent.isValid, isSimple(parent) {
             isKept = sampler.keepsChild(of: parent)
-            parentID = parent.spanID
-            isParentRemote = parent.isRemote
             context = SpanContext(
                 traceID: parent.traceID, spanID: spanID,
                 flags: parent.flags.intersection(.random), traceState: parent.traceState)
-        } else {
-            let traceID =
-                unsafe identity?.traceID
-                ?? TraceID(
-                    high: producer.pointee.ids.nextNonZero(),
-                    low: producer.pointee.ids.nextNonZero())
+        } else if parent.isAbsent, sampler.isSimple(for: .empty) {
+            let traceID = unsafe newTraceID(identity, producer)
             isKept = sampler.keepsRoot(traceLow: traceID.low)
             context = SpanContext(traceID: traceID, spanID: spanID, flags: .random)
+        } else {
+            return startWithQuestion(
+                name, kind, parent, startTimeUnixNano, identity, attributes, links, spanID: spanID)
         }
         guard isKept else {
             unsafe ProducerCounters.bump(producer.pointee.counters.notRecordedSampler)
             return ActiveSpan(context: context)
         }
-        guard let memory = unsafe core.pointee.slots.take(&producer.pointee.slots) else {
-            unsafe ProducerCounters.bump(producer.pointee.counters.notRecordedStoreFull)
+        return unsafe record(
+            Beginning(
+                context: context, parent: parent, name: name, kind: kind,
+                unixNano: startTimeUnixNano, attributes: attributes, isSampled: true,
+                signals: signals), links, producer)
+    }
+
+    /// Starts a span about which the sampler wants to know more than its parent's flags.
+    @inline(never)
+    private func startWithQuestion(
+        _ name: NameBytes, _ kind: SpanKind, _ parent: SpanContext?, _ startTimeUnixNano: UInt64?,
+        _ identity: SpanIdentity?, _ attributes: SpanAttributes?, _ links: [SpanLink],
+        spanID: SpanID
+    ) -> ActiveSpan {
+        let producer = unsafe RecorderCore.producer(core)
+        let isChild = parent?.isValid ?? false
+        let traceID = unsafe isChild ? parent!.traceID : newTraceID(identity, producer)
+        let unixNano =
+            unsafe startTimeUnixNano
+            ?? producer.pointee.anchor.unixNano(
+                at: RecorderCore.ticks(core), usesCycles: core.pointee.usesCycles)
+        let verdict = unsafe sampler.decide(
+            SamplingQuestion(
+                parent: parent, traceID: traceID,
+                name: UnsafeRawBufferPointer(start: name.pointer, count: name.count), kind: kind,
+                attributes: attributes, links: links, startUnixNano: unixNano))
+        var context = SpanContext(
+            traceID: traceID, spanID: spanID,
+            flags: isChild ? parent!.flags.intersection(.random) : .random,
+            traceState: verdict.traceState)
+        guard verdict.decision != .drop else {
+            unsafe ProducerCounters.bump(producer.pointee.counters.notRecordedSampler)
             return ActiveSpan(context: context)
         }
-        context.flags.formUnion(.sampled)
+        let isSampled = verdict.decision == .recordAndSample
+        if isSampled, let parent, parent.flags.contains(.debug) { context.flags.insert(.debug) }
+        // A sampler of the user's may trace by itself, so the word is read afresh.
+        let signals = unsafe core.pointee.shared.pointee.signals.load(ordering: .relaxed)
+        let span = unsafe record(
+            Beginning(
+                context: context, parent: parent, name: name, kind: kind,
+                unixNano: startTimeUnixNano, attributes: attributes,
+                samplerAttributes: verdict.attributes, isSampled: isSampled, signals: signals),
+            links, producer)
+        if !isSampled, span.isRecording {
+            unsafe ProducerCounters.bump(producer.pointee.counters.recordingOnly)
+        }
+        return span
+    }
+
+    /// A trace id for a root: the caller's, or a random one.
+    @inline(__always)
+    private func newTraceID(_ identity: SpanIdentity?, _ producer: ProducerPointer) -> TraceID {
+        unsafe identity?.traceID
+            ?? TraceID(
+                high: producer.pointee.ids.nextNonZero(), low: producer.pointee.ids.nextNonZero())
+    }
+
+    /// All that a recording span begins with.
+    private struct Beginning {
+        var context: SpanContext
+        var parent: SpanContext?
+        var name: NameBytes
+        var kind: SpanKind
+        var unixNano: UInt64?
+        var attributes: SpanAttributes?
+        var samplerAttributes: SpanAttributes?
+        var isSampled: Bool
+        var signals: UInt32
+    }
+
+    /// Takes a slot and fills it. Without a free one the span does not record, and is not sampled either:
+    /// sampled but not recording never leaves the SDK.
+    @inline(__always)
+    private func record(
+        _ beginning: Beginning, _ links: [SpanLink], _ producer: ProducerPointer
+    ) -> ActiveSpan {
+        var context = beginning.context
+        guard let memory = unsafe core.pointee.slots.take(&producer.pointee.slots) else {
+            return unsafe storeFull(context, producer)
+        }
+        if beginning.isSampled { context.flags.formUnion(.sampled) }
         unsafe ProducerCounters.bump(producer.pointee.counters.recording)
         let slot = unsafe memory.assumingMemoryBound(to: SpanSlot.self)
-        unsafe prepare(slot, producer, startTimeUnixNano)
+        let startUnixNano = unsafe prepare(slot, producer, beginning.unixNano)
+        unsafe slot.pointee.isSampled = beginning.isSampled
         let start = unsafe SlotLayout.bytes(slot)
         unsafe slot.pointee.chain = unsafe ByteChain(
             inline: start, capacity: SlotLayout.inlineBytes)
+        var parentID = SpanID(rawValue: 0)
+        var isParentRemote = false
+        if let parent = beginning.parent, parent.isValid {
+            parentID = parent.spanID
+            isParentRemote = parent.isRemote
+        }
         unsafe slot.pointee.chain.cursor = unsafe SlotLayout.writeHeader(
-            start, context: context, parent: parentID, isParentRemote: isParentRemote, kind: kind,
-            startUnixNano: slot.pointee.startUnixNano)
+            start, context: context, parent: parentID, isParentRemote: isParentRemote,
+            kind: beginning.kind, startUnixNano: startUnixNano)
         unsafe slot.pointee.isRoot = !parentID.isValid
-        if !context.traceState.isEmpty { unsafe SlotWriter.addTraceState(slot, context.traceState) }
-        unsafe slot.pointee.name = unsafe name.pointer
-        unsafe slot.pointee.nameCount = name.count
-        if !name.isImmortal {
-            unsafe SlotWriter.addInlineName(slot, producer, name.pointer, name.count)
+        if !context.traceState.isEmpty {
+            unsafe SlotWriter.addTraceState(slot, producer, context.traceState)
+        }
+        unsafe slot.pointee.name = unsafe beginning.name.pointer
+        unsafe slot.pointee.nameCount = beginning.name.count
+        if !beginning.name.isImmortal {
+            unsafe SlotWriter.addInlineName(
+                slot, producer, beginning.name.pointer, beginning.name.count)
         }
         unsafe slot.pointee.streamOffset = unsafe slot.pointee.chain.count
-        if let attributes { unsafe SlotWriter.add(slot, producer, attributes) }
+        if let attributes = beginning.attributes {
+            unsafe SlotWriter.add(slot, producer, attributes)
+        }
+        if let attributes = beginning.samplerAttributes {
+            unsafe SlotWriter.add(slot, producer, attributes)
+        }
         for link in links {
             unsafe SlotWriter.addLink(slot, producer, link.context, link.attributes)
         }
-        let word =
-            unsafe (slot.pointee.state.load(ordering: .relaxed) | 0xff) &+ 1 | SlotState.live
+        let word = unsafe (slot.pointee.state.load(ordering: .relaxed) | 0xff) &+ 1 | SlotState.live
         // release: publishes the slot's fields; pairs with the acquire of whoever brings the ticket.
         unsafe slot.pointee.state.store(word, ordering: .releasing)
-        return unsafe ActiveSpan(slot: slot, starter: producer, word: word, context: context)
+        let span = unsafe ActiveSpan(slot: slot, starter: producer, word: word, context: context)
+        if beginning.signals & Signal.observed != 0 {
+            unsafe SpanObservers.of(core)?.started(span, parent: beginning.parent)
+        }
+        return span
     }
 
-    /// Sets every field of a fresh slot but its bytes.
+    @inline(never)
+    private func storeFull(_ context: SpanContext, _ producer: ProducerPointer) -> ActiveSpan {
+        unsafe ProducerCounters.bump(producer.pointee.counters.notRecordedStoreFull)
+        var context = context
+        context.flags.subtract(.debug)
+        context.traceState = OTelTraceState.withoutThreshold(context.traceState)
+        return ActiveSpan(context: context)
+    }
+
+    /// Sets every field of a fresh slot but its bytes; the start time, in nanoseconds of Unix time.
     @inline(__always)
     private func prepare(
         _ slot: UnsafeMutablePointer<SpanSlot>, _ producer: ProducerPointer,
         _ startTimeUnixNano: UInt64?
-    ) {
+    ) -> UInt64 {
         if unsafe slot.pointee.coreBits == 0 {
             unsafe slot.pointee.coreBits = UInt(bitPattern: core)
         }
@@ -217,28 +350,41 @@ public struct SpanLink: Sendable {
         unsafe slot.pointee.statusMessage = nil
         unsafe slot.pointee.statusMessageCount = 0
         unsafe slot.pointee.nameBlock = nil
-        unsafe slot.pointee.isSampled = true
+        unsafe slot.pointee.starter.store(UInt(bitPattern: producer), ordering: .relaxed)
         if let startTimeUnixNano {
-            unsafe slot.pointee.startTicks = 0
-            unsafe slot.pointee.startUnixNano = startTimeUnixNano
-        } else {
-            let ticks = unsafe RecorderCore.ticks(core)
-            unsafe slot.pointee.startTicks = ticks
-            unsafe slot.pointee.startUnixNano = unsafe producer.pointee.anchor.unixNano(
-                at: ticks, usesCycles: core.pointee.usesCycles)
+            unsafe slot.pointee.startTicks.store(0, ordering: .relaxed)
+            unsafe slot.pointee.startUnixNano.store(startTimeUnixNano, ordering: .relaxed)
+            return startTimeUnixNano
         }
+        let ticks = unsafe RecorderCore.ticks(core)
+        let unixNano = unsafe producer.pointee.anchor.unixNano(
+            at: ticks, usesCycles: core.pointee.usesCycles)
+        unsafe slot.pointee.startTicks.store(ticks, ordering: .relaxed)
+        unsafe slot.pointee.startUnixNano.store(unixNano, ordering: .relaxed)
+        return unixNano
     }
 
-    /// Tracing is off or shut down: the parent's context goes on, nothing else.
+    /// Tracing is off or shut down, or this is a forked child: the parent's context goes on, nothing else.
     @inline(never)
     private func refused(
         _ producer: ProducerPointer, _ parent: SpanContext?, _ signals: UInt32
     ) -> ActiveSpan {
-        if signals & Signal.disabled != 0 {
+        if signals & Signal.forked != 0 {
+            unsafe ProducerCounters.bump(producer.pointee.counters.notRecordedForked)
+        } else if signals & Signal.disabled != 0 {
             unsafe ProducerCounters.bump(producer.pointee.counters.notRecordedDisabled)
         } else {
             unsafe ProducerCounters.bump(producer.pointee.counters.notRecordedAfterShutdown)
         }
         return ActiveSpan(context: parent ?? .invalid)
+    }
+}
+
+extension SpanContext? {
+    /// No parent, and no decision that came without one.
+    @inline(__always)
+    fileprivate var isAbsent: Bool {
+        guard let context = self else { return true }
+        return !context.isValid && context.flags.isEmpty
     }
 }
