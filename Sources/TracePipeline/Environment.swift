@@ -1,65 +1,87 @@
 // Reading OTEL_* variables (OpenTelemetry specification, "Environment Variable Specification").
 // At start only; the caller's thread.
 
-import Glibc
 import Logging
 
-/// The process's environment, or a table in its place, with the specification's rules: an empty
-/// value is unset, and what cannot be parsed is warned of and left at its default.
-struct Environment {
-    private let lookUp: (String) -> String?
+/// The process's environment, or a table in its place, with the specification's rules: an empty value
+/// is unset, and what cannot be parsed is warned of and left at its default. Remembers what it was asked
+/// for and what it made of it. One thread.
+final class Environment {
+    private let values: [String: String]?
     private let logger: Logger
+    /// What was taken over and what was warned of so far.
+    private(set) var readings = EnvironmentReadings()
 
     /// - Parameter values: nil reads the process's environment.
     init(_ values: [String: String]?, logger: Logger) {
+        self.values = values
         self.logger = logger
-        if let values {
-            lookUp = { values[$0] }
-        } else {
-            // Safe as long as nobody changes the environment meanwhile, which is so at start.
-            lookUp = { name in unsafe getenv(name).map { unsafe String(cString: $0) } }
-        }
     }
 
     /// The first of `names` that is set and not empty, with the name it was found under.
-    func first(_ names: String...) -> (name: String, value: String)? {
+    func first(_ names: [String]) -> (name: String, value: String)? {
         for name in names {
-            if let value = lookUp(name), !value.isEmpty { return (name, value) }
+            let value = values.map { $0[name] } ?? ProcessEnvironment.value(name)
+            if let value, !value.isEmpty { return (name, value) }
         }
         return nil
     }
 
+    /// The first of `names` as text, spaces around it left out.
     func string(_ names: String...) -> String? {
-        for name in names {
-            if let found = first(name) { return found.value }
-        }
-        return nil
+        guard let found = first(names) else { return nil }
+        readings.used.insert(found.name)
+        return found.value.trimmedOfSpaces
     }
 
     /// A whole number within `range`.
     func integer(_ names: String..., in range: ClosedRange<Int>, default fallback: Int) -> Int {
-        for name in names {
-            guard let found = first(name) else { continue }
-            let text = found.value.trimmedOfSpaces
-            if let number = Int(text), range.contains(number) { return number }
+        guard let found = first(names) else { return fallback }
+        guard let number = Int(found.value.trimmedOfSpaces), range.contains(number) else {
             warn(
                 found.name,
                 "\"\(Self.shown(found.value))\" is no whole number from \(range.lowerBound) to "
                     + "\(range.upperBound); \(fallback) is used")
             return fallback
         }
-        return fallback
+        readings.used.insert(found.name)
+        return number
     }
 
-    /// `true` in any case is true; anything else is false, with a warning unless it is `false`.
-    func flag(_ name: String) -> Bool {
-        guard let found = first(name) else { return false }
+    /// A whole number within `range`, or `infinity`: nil.
+    func integerOrInfinity(
+        _ names: String..., in range: ClosedRange<Int>, default fallback: Int?
+    ) -> Int? {
+        guard let found = first(names) else { return fallback }
+        let text = found.value.trimmedOfSpaces.lowercased()
+        let number = Int(text)
+        guard text == "infinity" || number.map(range.contains) == true else {
+            warn(
+                found.name,
+                "\"\(Self.shown(found.value))\" is neither infinity nor a whole number from "
+                    + "\(range.lowerBound) to \(range.upperBound); "
+                    + "\(fallback.map(String.init) ?? "infinity") is used")
+            return fallback
+        }
+        readings.used.insert(found.name)
+        return number
+    }
+
+    /// `true` or `false` in any case.
+    func flag(_ name: String, default fallback: Bool) -> Bool {
+        guard let found = first([name]) else { return fallback }
         switch found.value.trimmedOfSpaces.lowercased() {
-        case "true": return true
-        case "false": return false
-        default:
-            warn(name, "\"\(Self.shown(found.value))\" is neither true nor false; false is used")
+        case "true":
+            readings.used.insert(name)
+            return true
+        case "false":
+            readings.used.insert(name)
             return false
+        default:
+            warn(
+                name,
+                "\"\(Self.shown(found.value))\" is neither true nor false; \(fallback) is used")
+            return fallback
         }
     }
 
@@ -67,50 +89,74 @@ struct Environment {
     func choice<Choice: RawRepresentable & CaseIterable>(
         _ names: String..., default fallback: Choice
     ) -> Choice where Choice.RawValue == String {
-        for name in names {
-            guard let found = first(name) else { continue }
-            if let choice = Choice(rawValue: found.value.trimmedOfSpaces.lowercased()) {
-                return choice
-            }
-            let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+        guard let found = first(names) else { return fallback }
+        guard let choice = Choice(rawValue: found.value.trimmedOfSpaces.lowercased()) else {
             warn(
                 found.name,
-                "\"\(Self.shown(found.value))\" is not one of \(known); \(fallback.rawValue) is used"
-            )
+                "\"\(Self.shown(found.value))\" is not one of "
+                    + Choice.allCases.map(\.rawValue).joined(separator: ", ")
+                    + "; \(fallback.rawValue) is used")
             return fallback
         }
-        return fallback
+        readings.used.insert(found.name)
+        return choice
     }
 
-    /// `key=value` pairs between commas, split at the first `=`, values percent-decoded. The values
-    /// may be secrets: a warning names the place of a bad pair, not its text.
-    func pairs(_ names: String...) -> [(key: String, value: String)]? {
-        for name in names {
-            guard let found = first(name) else { continue }
-            var pairs: [(key: String, value: String)] = []
-            for (index, member) in found.value.split(separator: ",").enumerated() {
-                let text = String(member).trimmedOfSpaces
-                if text.isEmpty { continue }
-                guard let equals = text.firstIndex(of: "=") else {
-                    warn(name, "entry \(index + 1) has no \"=\" and is left out")
-                    continue
-                }
-                let key = String(text[..<equals]).trimmedOfSpaces
-                let raw = String(text[text.index(after: equals)...]).trimmedOfSpaces
-                guard !key.isEmpty, let decodedKey = PercentEncoding.decode(key),
-                    let value = PercentEncoding.decode(raw)
-                else {
-                    warn(name, "entry \(index + 1) is not percent-encoded text and is left out")
-                    continue
-                }
-                pairs.append((decodedKey, value))
-            }
-            return pairs
+    /// The words of a list between commas in lower case, the empty ones left out, each once; nil when
+    /// the variable is not set. Nothing is marked as used: what the words mean is the caller's to say.
+    func words(_ name: String) -> [String]? {
+        guard let found = first([name]) else { return nil }
+        var words: [String] = []
+        for part in found.value.split(separator: ",") {
+            let word = String(part).trimmedOfSpaces.lowercased()
+            if !word.isEmpty, !words.contains(word) { words.append(word) }
         }
-        return nil
+        return words
     }
+
+    /// What is wrong with an entry of a list of pairs.
+    enum BadEntry {
+        /// The rest of the list is good without it.
+        case leftOut
+        /// The whole list is not used.
+        case spoilsAll
+    }
+
+    /// `key=value` pairs between commas, split at the first `=`, keys and values percent-decoded. The
+    /// values may be secrets: a warning names the place of a bad pair, not its text.
+    func pairs(_ names: String..., badEntry: BadEntry) -> [(key: String, value: String)] {
+        guard let (name, list) = first(names) else { return [] }
+        var pairs: [(key: String, value: String)] = []
+        let fate = badEntry == .leftOut ? "it is left out" : "the whole variable is not used"
+        for (index, member) in list.split(separator: ",").enumerated() {
+            let text = String(member).trimmedOfSpaces
+            if text.isEmpty { continue }
+            var problem: String?
+            if let equals = text.firstIndex(of: "=") {
+                let key = PercentEncoding.decode(String(text[..<equals]).trimmedOfSpaces)
+                let value = PercentEncoding.decode(
+                    String(text[text.index(after: equals)...]).trimmedOfSpaces)
+                if let key, let value, !key.isEmpty {
+                    pairs.append((key, value))
+                } else {
+                    problem = key?.isEmpty == true ? "has no name" : "is not percent-encoded text"
+                }
+            } else {
+                problem = "has no \"=\""
+            }
+            guard let problem else { continue }
+            warn(name, "entry \(index + 1) \(problem); \(fate)")
+            if badEntry == .spoilsAll { return [] }
+        }
+        if !pairs.isEmpty { readings.used.insert(name) }
+        return pairs
+    }
+
+    /// Marks a variable as one whose value is in the configuration.
+    func use(_ name: String) { readings.used.insert(name) }
 
     func warn(_ name: String, _ text: String) {
+        readings.warnings.append(ConfigurationWarning(variable: name, text: text))
         logger.warning("\(name): \(text)")
     }
 

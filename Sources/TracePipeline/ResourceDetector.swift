@@ -4,7 +4,7 @@
 import TraceCore
 
 /// What a detector found: attributes by their semantic-convention names.
-public struct DetectedResource: Sendable {
+public struct DetectedResource: Sendable, Equatable {
     public var attributes: SpanAttributes
     /// The version of the semantic conventions that the names are of; empty when not said.
     public var schemaURL: String
@@ -12,6 +12,19 @@ public struct DetectedResource: Sendable {
     public init(attributes: SpanAttributes = SpanAttributes(), schemaURL: String = "") {
         self.attributes = attributes
         self.schemaURL = schemaURL
+    }
+
+    /// Takes over all that `newer` found, also where it is something else ("Merge" in the
+    /// specification). Of two schema URLs that differ neither is true of the whole: it has none then.
+    ///
+    /// - Returns: false when the schema URLs differ.
+    @discardableResult
+    public mutating func merge(_ newer: DetectedResource) -> Bool {
+        attributes.append(contentsOf: newer.attributes)
+        if newer.schemaURL.isEmpty || newer.schemaURL == schemaURL { return true }
+        let isFirst = schemaURL.isEmpty
+        schemaURL = isFirst ? newer.schemaURL : ""
+        return isFirst
     }
 }
 
@@ -40,4 +53,44 @@ public enum ResourceDetectorChoice: Sendable {
     case container
     case kubernetes
     case custom(any ResourceDetector)
+
+    /// The names of OTEL_RESOURCE_DETECTORS; `all` and `none` beside them.
+    public static let names = builtIn.map(\.name)
+
+    /// Every built-in detector. What was said on purpose is over what was found.
+    public static let all: [ResourceDetectorChoice] = [
+        .host, .operatingSystem, .process, .container, .kubernetes, .environment, .application,
+    ]
+
+    private static let builtIn: [ResourceDetectorChoice] = [
+        .environment, .application, .host, .process, .operatingSystem, .container, .kubernetes,
+    ]
+
+    /// A built-in detector by its name, in any case; the Erlang SDK's modules are known by theirs.
+    public init?(name: String) {
+        switch name.lowercased() {
+        case "environment", "env", "otel_resource_env_var": self = .environment
+        case "application", "app", "otel_resource_app_env": self = .application
+        case "host": self = .host
+        case "process": self = .process
+        case "os": self = .operatingSystem
+        case "container": self = .container
+        case "kubernetes", "k8s": self = .kubernetes
+        default: return nil
+        }
+    }
+
+    /// The name in OTEL_RESOURCE_DETECTORS, or what a custom detector calls itself.
+    public var name: String {
+        switch self {
+        case .environment: "environment"
+        case .application: "application"
+        case .host: "host"
+        case .process: "process"
+        case .operatingSystem: "os"
+        case .container: "container"
+        case .kubernetes: "kubernetes"
+        case .custom(let detector): detector.name
+        }
+    }
 }

@@ -8,6 +8,9 @@ public enum SweeperStrategy: Sendable {
     case endSpan
     /// The same, with the attribute `finished_by_sweeper` = true.
     case failedAttributeAndEndSpan
+    /// The span is taken out and given whole to the closure, on the sweeper's thread; it is not
+    /// exported.
+    case hand(@Sendable (SpanData) -> Void)
 
     /// The names of OTEL_SPAN_SWEEPER_STRATEGY. A closure has no name: it is set in code.
     public static let names = ["drop", "end_span", "failed_attribute_and_end_span"]
@@ -38,16 +41,22 @@ public struct SweeperSettings: Sendable {
     /// (OTEL_SPAN_SWEEPER_STORAGE_SIZE); nil is without limit. 1 or more.
     public var storageBytes: Int?
 
+    /// About 24 days: what a timer can wait.
+    static let milliseconds = 1...Int(Int32.max)
+
     public init() {}
 
     public func validate() throws(ConfigurationError) {
-        for (name, value) in [
-            ("intervalMs", intervalMs), ("spanTTLMs", spanTTLMs), ("storageBytes", storageBytes),
+        for (name, value, range) in [
+            ("intervalMs", intervalMs, Self.milliseconds),
+            ("spanTTLMs", spanTTLMs, Self.milliseconds),
+            ("storageBytes", storageBytes, 1...Int.max),
         ] {
-            guard let value, value < 1 else { continue }
+            guard let value, !range.contains(value) else { continue }
             throw .invalidSetting(
                 name: "sweeper.\(name)",
-                reason: "\(value) is less than 1; leave it out (nil) for no sweeping by it")
+                reason: "\(value) is not from \(range.lowerBound) to \(range.upperBound); "
+                    + "nil is without limit")
         }
     }
 }

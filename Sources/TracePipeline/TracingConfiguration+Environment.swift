@@ -1,12 +1,13 @@
 // A configuration from OTEL_* variables (OpenTelemetry specification, "Environment Variable
-// Specification" and "OpenTelemetry Protocol Exporter").
+// Specification"; the sweeper's and the tracers' variables are the Erlang SDK's). The exporter's are in
+// TracingConfiguration+Exporters.swift.
 
 import Logging
 import TraceCore
 
 extension TracingConfiguration {
     /// The defaults, changed by what the environment says. What the program sets afterwards is over
-    /// both.
+    /// both; ``EffectiveConfiguration`` tells which came from where.
     ///
     /// An empty variable is unset; one that cannot be parsed is warned of and ignored.
     /// - Parameters:
@@ -20,45 +21,92 @@ extension TracingConfiguration {
         let environment = Environment(values, logger: logger)
         var configuration = TracingConfiguration()
         configuration.logger = logger
-        configuration.isDisabled = environment.flag("OTEL_SDK_DISABLED")
-        configuration.serviceName = environment.string("OTEL_SERVICE_NAME")
-        configuration.resourceAttributes = environment.pairs("OTEL_RESOURCE_ATTRIBUTES") ?? []
-        configuration.sampler = sampler(environment, default: configuration.sampler)
-        configuration.limits = limits(environment)
-        configuration.batch = batch(environment)
-        configuration.exporter = try exporter(environment)
+        configuration.detection.variables = values
+        configuration.isDisabled = environment.flag("OTEL_SDK_DISABLED", default: false)
+        configuration.setServiceName(fromEnvironment: environment.string("OTEL_SERVICE_NAME"))
+        configuration.environmentAttributes = environment.pairs(
+            "OTEL_RESOURCE_ATTRIBUTES", badEntry: .spoilsAll)
+        configuration.createsApplicationTracers = environment.flag(
+            "OTEL_CREATE_APPLICATION_TRACERS", default: configuration.createsApplicationTracers)
+        configuration.readDetectors(environment)
+        configuration.readSampler(environment)
+        configuration.readLimits(environment)
+        configuration.readSweeper(environment)
+        configuration.readBatch(environment)
+        try configuration.readExporters(environment)
+        configuration.readings = environment.readings
+        configuration.readings.texts = ConfigurationSetting.texts(of: configuration)
         return configuration
     }
 
-    private static func sampler(_ environment: Environment, default fallback: Sampler) -> Sampler {
-        let name = "OTEL_TRACES_SAMPLER"
-        guard let text = environment.string(name)?.trimmedOfSpaces else { return fallback }
-        let argument = environment.string("OTEL_TRACES_SAMPLER_ARG")?.trimmedOfSpaces
-        // An argument for a sampler that takes none is ignored.
-        let takesRatio = text.lowercased().hasSuffix("traceidratio")
-        do {
-            return try Sampler(name: text, argument: takesRatio ? argument : nil)
-        } catch .badRatio {
-            environment.warn(
-                "OTEL_TRACES_SAMPLER_ARG",
-                "\"\(Environment.shown(argument ?? ""))\" is no ratio from 0 to 1; 1 is used")
-            return (try? Sampler(name: text)) ?? fallback
-        } catch {
-            environment.warn(name, "\(Environment.shown("\(error)")); \(fallback) is used")
-            return fallback
+    private mutating func readDetectors(_ environment: Environment) {
+        resourceDetectorTimeoutMs = environment.integer(
+            "OTEL_RESOURCE_DETECTOR_TIMEOUT", in: 0...Int(Int32.max),
+            default: resourceDetectorTimeoutMs)
+        let name = "OTEL_RESOURCE_DETECTORS"
+        guard let words = environment.words(name) else { return }
+        var chosen: [ResourceDetectorChoice] = []
+        for word in words {
+            if word == "none" || word == "all" { continue }
+            guard let detector = ResourceDetectorChoice(name: word) else {
+                environment.warn(
+                    name,
+                    "\"\(Environment.shown(word))\" is not one of "
+                        + "\(ResourceDetectorChoice.names.joined(separator: ", ")), all, none; "
+                        + "it is left out")
+                continue
+            }
+            if !chosen.contains(where: { $0.name == detector.name }) { chosen.append(detector) }
+        }
+        if words.contains("none") {
+            if words.count > 1 {
+                environment.warn(name, "none stands alone; the other detectors are not used")
+            }
+            resourceDetectors = []
+            environment.use(name)
+        } else if words.contains("all") {
+            resourceDetectors = ResourceDetectorChoice.all
+            environment.use(name)
+        } else if !chosen.isEmpty {
+            resourceDetectors = chosen
+            environment.use(name)
         }
     }
 
-    private static func limits(_ environment: Environment) -> SpanLimits {
-        var limits = SpanLimits()
+    private mutating func readSampler(_ environment: Environment) {
+        let name = "OTEL_TRACES_SAMPLER"
+        let argumentName = "OTEL_TRACES_SAMPLER_ARG"
+        guard let text = environment.first([name])?.value.trimmedOfSpaces else { return }
+        // An argument for a sampler that takes none is ignored.
+        let takesRatio = text.lowercased().hasSuffix("traceidratio")
+        let argument = takesRatio ? environment.first([argumentName])?.value.trimmedOfSpaces : nil
+        do {
+            sampler = try Sampler(name: text, argument: argument)
+            environment.use(name)
+            if argument != nil { environment.use(argumentName) }
+        } catch .badRatio {
+            environment.warn(
+                argumentName,
+                "\"\(Environment.shown(argument ?? ""))\" is no ratio from 0 to 1; 1 is used")
+            guard let withoutArgument = try? Sampler(name: text) else { return }
+            sampler = withoutArgument
+            environment.use(name)
+        } catch {
+            environment.warn(
+                name,
+                "\"\(Environment.shown(text))\" is not one of "
+                    + "\(Sampler.names.joined(separator: ", ")); parentbased_always_on is used")
+        }
+    }
+
+    private mutating func readLimits(_ environment: Environment) {
         let range = 0...Int(UInt32.max - 1)
         limits.attributeCount = environment.integer(
             "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT", in: range,
             default: limits.attributeCount)
-        let length = environment.integer(
+        limits.attributeValueLength = environment.integerOrInfinity(
             "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-            in: -1...range.upperBound, default: -1)
-        limits.attributeValueLength = length < 0 ? nil : length
+            in: range, default: limits.attributeValueLength)
         limits.eventCount = environment.integer(
             "OTEL_SPAN_EVENT_COUNT_LIMIT", in: range, default: limits.eventCount)
         limits.linkCount = environment.integer(
@@ -67,14 +115,34 @@ extension TracingConfiguration {
             "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", in: range, default: limits.attributeCountPerEvent)
         limits.attributeCountPerLink = environment.integer(
             "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", in: range, default: limits.attributeCountPerLink)
-        return limits
+    }
+
+    private mutating func readSweeper(_ environment: Environment) {
+        sweeper.intervalMs = environment.integerOrInfinity(
+            "OTEL_SPAN_SWEEPER_INTERVAL", in: SweeperSettings.milliseconds,
+            default: sweeper.intervalMs)
+        sweeper.spanTTLMs = environment.integerOrInfinity(
+            "OTEL_SPAN_SWEEPER_SPAN_TTL", in: SweeperSettings.milliseconds,
+            default: sweeper.spanTTLMs)
+        sweeper.storageBytes = environment.integerOrInfinity(
+            "OTEL_SPAN_SWEEPER_STORAGE_SIZE", in: 1...Int.max, default: sweeper.storageBytes)
+        guard let (name, value) = environment.first(["OTEL_SPAN_SWEEPER_STRATEGY"]) else { return }
+        guard let strategy = SweeperStrategy(name: value.trimmedOfSpaces) else {
+            environment.warn(
+                name,
+                "\"\(Environment.shown(value))\" is not one of "
+                    + "\(SweeperStrategy.names.joined(separator: ", ")); drop is used")
+            return
+        }
+        sweeper.strategy = strategy
+        environment.use(name)
     }
 
     /// The `_MILLIS` spellings are the Erlang SDK's.
-    private static func batch(_ environment: Environment) -> BatchSettings {
-        var batch = BatchSettings()
+    private mutating func readBatch(_ environment: Environment) {
         let milliseconds = 0...Int(Int32.max)
         let spans = 1...(1 << 30)
+        let batchName = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"
         batch.scheduleDelayMs = environment.integer(
             "OTEL_BSP_SCHEDULE_DELAY", "OTEL_BSP_SCHEDULE_DELAY_MILLIS", in: milliseconds,
             default: batch.scheduleDelayMs)
@@ -83,92 +151,13 @@ extension TracingConfiguration {
             default: batch.exportTimeoutMs)
         batch.queueSpans = environment.integer(
             "OTEL_BSP_MAX_QUEUE_SIZE", in: spans, default: batch.queueSpans)
-        batch.batchSpans = environment.integer(
-            "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", in: spans, default: batch.batchSpans)
-        if batch.batchSpans > batch.queueSpans {
-            // Silent when only the queue was made smaller than the default batch.
-            if environment.string("OTEL_BSP_MAX_EXPORT_BATCH_SIZE") != nil {
-                environment.warn(
-                    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
-                    "a batch cannot be larger than the queue; \(batch.queueSpans) is used")
-            }
-            batch.batchSpans = batch.queueSpans
-        }
-        return batch
-    }
-
-    private static func exporter(
-        _ environment: Environment
-    ) throws(ConfigurationError) -> ExporterChoice {
-        let name = "OTEL_TRACES_EXPORTER"
-        let text = environment.string(name)?.trimmedOfSpaces.lowercased() ?? "otlp"
-        switch text {
-        case "none": return .none
-        case "console": return .console(.lines)
-        case "otlp": break
-        default:
+        batch.batchSpans = environment.integer(batchName, in: spans, default: batch.batchSpans)
+        guard batch.batchSpans > batch.queueSpans else { return }
+        // Silent when only the queue was made smaller than the default batch.
+        if environment.first([batchName]) != nil {
             environment.warn(
-                name,
-                "\"\(Environment.shown(text))\" is not one of otlp, console, none; "
-                    + "otlp is used")
+                batchName, "a batch cannot be larger than the queue; \(batch.queueSpans) is used")
         }
-        return .otlp(try otlp(environment))
-    }
-
-    private static func otlp(
-        _ environment: Environment
-    ) throws(ConfigurationError) -> OTLPHTTPSettings {
-        var settings = OTLPHTTPSettings()
-        settings.endpoint = try endpoint(environment, default: settings.endpoint)
-        settings.headers = headers(environment)
-        settings.compression = environment.choice(
-            "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION",
-            default: settings.compression)
-        settings.timeoutMs = environment.integer(
-            "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT",
-            in: 0...Int(Int32.max), default: settings.timeoutMs)
-        settings.certificatePath = environment.string(
-            "OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "OTEL_EXPORTER_OTLP_CERTIFICATE")
-        settings.clientKeyPath = environment.string(
-            "OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "OTEL_EXPORTER_OTLP_CLIENT_KEY")
-        settings.clientCertificatePath = environment.string(
-            "OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE",
-            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE")
-        if let (name, value) = environment.first(
-            "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"),
-            value.trimmedOfSpaces.lowercased() != "http/protobuf"
-        {
-            environment.warn(
-                name, "\"\(Environment.shown(value))\" is not spoken; http/protobuf is used")
-        }
-        return settings
-    }
-
-    /// The signal's own endpoint is used as it is; the base endpoint gets `/v1/traces` appended.
-    private static func endpoint(
-        _ environment: Environment, default fallback: String
-    ) throws(ConfigurationError) -> String {
-        if let own = environment.string("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") {
-            try OTLPHTTPSettings.checkEndpoint(own)
-            return own
-        }
-        guard let base = environment.string("OTEL_EXPORTER_OTLP_ENDPOINT") else { return fallback }
-        try OTLPHTTPSettings.checkEndpoint(base)
-        return base + (base.hasSuffix("/") ? "v1/traces" : "/v1/traces")
-    }
-
-    private static func headers(_ environment: Environment) -> [HTTPHeader] {
-        let names = ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"]
-        guard let name = names.first(where: { environment.first($0) != nil }),
-            let pairs = environment.pairs(name)
-        else { return [] }
-        return pairs.compactMap { key, value in
-            do {
-                return try HTTPHeader(name: key, value: value)
-            } catch {
-                environment.warn(name, "\(error); the header is left out")
-                return nil
-            }
-        }
+        batch.batchSpans = batch.queueSpans
     }
 }

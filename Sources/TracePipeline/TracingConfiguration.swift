@@ -29,10 +29,17 @@ public enum ProcessorChoice: Sendable {
 public struct TracingConfiguration: Sendable {
     /// No span records; contexts still pass through (OTEL_SDK_DISABLED).
     public var isDisabled = false
-    /// `service.name` of the default provider; over one in `resourceAttributes`.
-    public var serviceName: String?
-    /// Further attributes of the default provider's resource, in order.
-    public var resourceAttributes: [(key: String, value: String)] = []
+    /// `service.name` of the default provider. Set in code it is over every other source of the name;
+    /// from OTEL_SERVICE_NAME, over all but the code's ``resourceAttributes``.
+    public var serviceName: String? {
+        didSet { isServiceNameFromEnvironment = false }
+    }
+    private(set) var isServiceNameFromEnvironment = false
+    /// Further attributes of the default provider's resource, in order: what the detector
+    /// ``ResourceDetectorChoice/application`` finds.
+    public var resourceAttributes: [(key: String, value: AttributeValue)] = []
+    /// What OTEL_RESOURCE_ATTRIBUTES said: what ``ResourceDetectorChoice/environment`` finds.
+    public internal(set) var environmentAttributes: [(key: String, value: String)] = []
     /// Who finds the attributes of the default provider's resource; where two give the same one, the
     /// later in the list does (OTEL_RESOURCE_DETECTORS).
     public var resourceDetectors: [ResourceDetectorChoice] = [.environment, .application]
@@ -58,9 +65,17 @@ public struct TracingConfiguration: Sendable {
     /// Called as each batch is settled, on the exporter thread.
     public var observer: BatchObserver?
     public var logger = Logger(label: "tracemill.pipeline")
+    /// Where detectors look.
+    var detection = DetectionSource()
+    var readings = EnvironmentReadings()
 
     /// The defaults; the environment is not looked at.
     public init() {}
+
+    mutating func setServiceName(fromEnvironment name: String?) {
+        serviceName = name
+        isServiceNameFromEnvironment = name != nil
+    }
 
     public func validate() throws(ConfigurationError) {
         try batch.validate()

@@ -49,10 +49,8 @@ public final class TracingPipeline: Sendable {
         }
         provider = TracerProvider(
             recorder: recorder,
-            resource: Self.resource(
-                serviceName: configuration.serviceName, attributes: configuration.resourceAttributes
-            ),
-            sampler: configuration.sampler, limits: configuration.limits)
+            resource: configuration.resource(), sampler: configuration.sampler,
+            limits: configuration.limits)
     }
 
     /// A provider of another service over the same pipeline, with the configuration's limits.
