@@ -7,43 +7,64 @@ public enum TraceContextPropagator {
     public static let fields = ["traceparent", "tracestate"]
 
     static let traceparentBytes = 55
+    /// More than this of `tracestate` is discarded unread: 32 members of the largest size, and as much
+    /// again for blanks.
+    static let traceStateBytesMax = 2 * 32 * 514
 
-    /// Adds `traceparent`, and `tracestate` when there is one. An invalid context adds nothing.
+    /// Writes `traceparent`, and `tracestate` when there is one, in place of lines of those names.
+    /// An invalid context changes nothing. Flags that W3C has no bit for stay behind.
     public static func inject(_ context: SpanContext, into headers: inout HeaderBuffer) {
         guard context.isValid else { return }
+        headers.remove("traceparent")
+        headers.remove("tracestate")
         unsafe headers.append("traceparent", valueCount: traceparentBytes) { value in
-            unsafe write(context, to: value)
+            unsafe write(context, to: value.baseAddress!)
         }
-        guard !context.traceState.isEmpty else { return }
-        let state = TraceStateSyntax.shortened(context.traceState.bytes)
+        if !context.traceState.isEmpty { injectState(context.traceState, into: &headers) }
+    }
+
+    @inline(never)
+    private static func injectState(_ state: TraceState, into headers: inout HeaderBuffer) {
+        let state = TraceStateSyntax.shortened(state.bytes)
         guard !state.isEmpty else { return }
         unsafe headers.append("tracestate", valueCount: state.count) { value in
-            unsafe state.withUnsafeBytes {
-                unsafe value.copyMemory(from: $0.baseAddress!, byteCount: $0.count)
-            }
+            unsafe state.withUnsafeBytes { unsafe value.copyMemory(from: $0) }
         }
     }
 
     /// The context in the headers, marked remote; nil when there is none or `traceparent` is malformed
-    /// or comes twice. A malformed `tracestate` is dropped alone.
+    /// or comes twice. Lines of `tracestate` are joined in their order; a malformed one is dropped alone.
     public static func extract(from headers: HeaderBuffer) -> SpanContext? {
         var context: SpanContext?
-        var lineCount = 0
-        unsafe headers.forEachValue(of: "traceparent") { value in
-            lineCount += 1
-            context = unsafe parse(value)
+        var parentCount = 0
+        var stateCount = 0
+        unsafe headers.forEachLine { name, value in
+            if unsafe HeaderName.isSame(name, "traceparent") {
+                parentCount += 1
+                context = unsafe parse(value)
+            } else if unsafe HeaderName.isSame(name, "tracestate") {
+                stateCount += 1
+            }
         }
-        guard lineCount == 1, context != nil else { return nil }
-        var stateLines: [UInt8] = []
-        unsafe headers.forEachValue(of: "tracestate") { value in
-            if !stateLines.isEmpty { stateLines.append(UInt8(ascii: ",")) }
-            unsafe stateLines.append(contentsOf: value)
-        }
-        if !stateLines.isEmpty {
-            context?.traceState =
-                TraceState(header: String(decoding: stateLines, as: UTF8.self)) ?? .empty
-        }
+        guard parentCount == 1 else { return nil }
+        if stateCount > 0 { context?.traceState = state(in: headers) }
         return context
+    }
+
+    @inline(never)
+    private static func state(in headers: HeaderBuffer) -> TraceState {
+        var joined: [UInt8] = []
+        var isTooLong = false
+        unsafe headers.forEachValue(of: "tracestate") { value in
+            guard joined.count + value.count < traceStateBytesMax else {
+                isTooLong = true
+                return
+            }
+            if !joined.isEmpty { joined.append(UInt8(ascii: ",")) }
+            unsafe joined.append(contentsOf: value)
+        }
+        if isTooLong || joined.isEmpty { return .empty }
+        return TraceState(header: String(decoding: joined, as: UTF8.self)) ?? .empty
     }
 
     /// `00-<trace id>-<span id>-<flags>`, 55 bytes.
@@ -58,18 +79,14 @@ public enum TraceContextPropagator {
         unsafe value.storeBytes(of: UInt8(ascii: "-"), toByteOffset: 52, as: UInt8.self)
         unsafe value.storeBytes(of: UInt8(ascii: "0"), toByteOffset: 53, as: UInt8.self)
         unsafe value.storeBytes(
-            of: UInt8(ascii: "0") + (context.flags.rawValue & 3), toByteOffset: 54, as: UInt8.self)
+            of: UInt8(ascii: "0") + context.flags.onWire, toByteOffset: 54, as: UInt8.self)
     }
 
     /// Reads a traceparent: version 00 exactly 55 characters, a later version 55 and then `-…`;
     /// lower-case digits only; ids not zero. Unknown flag bits are dropped.
-    static func parse(_ header: UnsafeBufferPointer<UInt8>) -> SpanContext? {
-        var start = 0
-        var end = header.count
-        while start < end, unsafe header[start] == 0x20 || header[start] == 0x09 { start += 1 }
-        while end > start, unsafe header[end - 1] == 0x20 || header[end - 1] == 0x09 { end -= 1 }
-        guard end - start >= traceparentBytes else { return nil }
-        let value = unsafe UnsafeBufferPointer(rebasing: header[start..<end])
+    static func parse(_ header: UnsafeRawBufferPointer) -> SpanContext? {
+        let value = unsafe HeaderValue.trimmed(header)
+        guard value.count >= traceparentBytes else { return nil }
         let dash = UInt8(ascii: "-")
         guard unsafe value[2] == dash, unsafe value[35] == dash, unsafe value[52] == dash,
             let version = unsafe LowerHexadecimal.byte(value, 0), version != 0xff,
@@ -78,12 +95,14 @@ public enum TraceContextPropagator {
             let span = unsafe LowerHexadecimal.number(value, from: 36),
             let flags = unsafe LowerHexadecimal.byte(value, 53)
         else { return nil }
-        if value.count > traceparentBytes, unsafe version == 0 || value[traceparentBytes] != dash {
+        if value.count > traceparentBytes,
+            unsafe version == 0 || value[traceparentBytes] != dash
+        {
             return nil
         }
         let context = SpanContext(
             traceID: TraceID(high: high, low: low), spanID: SpanID(rawValue: span),
-            flags: TraceFlags(rawValue: flags & 3), isRemote: true)
+            flags: TraceFlags(rawValue: TraceFlags(rawValue: flags).onWire), isRemote: true)
         return context.isValid ? context : nil
     }
 }
@@ -105,17 +124,17 @@ extension TraceStateSyntax {
 
 /// Lower-case hexadecimal only, eight digits at a time.
 enum LowerHexadecimal {
+    /// The 16 digits from `offset` on, which the caller knows to be there; nil when one is no digit.
     @inline(__always)
-    static func number(_ bytes: UnsafeBufferPointer<UInt8>, from offset: Int) -> UInt64? {
-        let raw = unsafe UnsafeRawPointer(bytes.baseAddress! + offset)
-        let first = unsafe raw.loadUnaligned(as: UInt64.self)
-        let second = unsafe raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+    static func number(_ bytes: UnsafeRawBufferPointer, from offset: Int) -> UInt64? {
+        let first = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+        let second = unsafe bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)
         guard let high = eight(first), let low = eight(second) else { return nil }
         return UInt64(high) << 32 | UInt64(low)
     }
 
     @inline(__always)
-    static func byte(_ bytes: UnsafeBufferPointer<UInt8>, _ offset: Int) -> UInt8? {
+    static func byte(_ bytes: UnsafeRawBufferPointer, _ offset: Int) -> UInt8? {
         guard let high = unsafe digit(bytes[offset]), let low = unsafe digit(bytes[offset + 1])
         else { return nil }
         return high << 4 | low
