@@ -56,7 +56,9 @@ import Synchronization
 
     // MARK: Attributes
 
-    /// A value of any type; the arrays, and bytes, come this way alone.
+    /// A value of any type; the arrays, and bytes, come this way alone. Disfavoured, so that a literal goes
+    /// to the setter for its type.
+    @_disfavoredOverload
     public func setAttribute(_ key: AttributeKey, _ value: AttributeValue) {
         switch value {
         case .int(let value): setAttribute(key, value)

@@ -124,7 +124,9 @@ public struct SpanAttributes: Sendable {
         }
     }
 
-    /// Sets a value of any type; the arrays, and bytes, come this way alone.
+    /// Sets a value of any type; the arrays, and bytes, come this way alone. Disfavoured, so that a literal
+    /// goes to the setter for its type.
+    @_disfavoredOverload
     public mutating func set(_ key: AttributeKey, _ value: AttributeValue) {
         let encoded = value.encoded
         utf8CountMax = max(utf8CountMax, value.lengthMax)
