@@ -1,6 +1,7 @@
 // Spans on standard output: for people, and for programs that read OTLP/JSON lines.
 
 import Glibc
+import TraceCore
 
 /// How the console exporter writes.
 public enum ConsoleFormat: String, Sendable, CaseIterable {
@@ -21,94 +22,58 @@ public struct ConsoleExporter: SpanExporter {
         self.fileDescriptor = fileDescriptor
     }
 
-    /// Acknowledged once all is written; refused when the descriptor takes no more.
+    /// Acknowledged once all is written; refused when the request cannot be read or the descriptor
+    /// takes no more.
     public func export(request: RawSpan, spanCount: Int) -> BatchOutcome {
-        let bytes = unsafe request.withUnsafeBytes { unsafe [UInt8]($0) }
-        guard let text = Self.text(of: bytes, format: format) else {
+        var text = JSONWriter()
+        do throws(ProtobufError) {
+            try Self.write(request, format: format, to: &text)
+        } catch {
             return .dropped(.refused)
         }
-        return write(text) ? .acknowledged : .dropped(.refused)
+        return unsafe write(text.bytes) ? .acknowledged : .dropped(.refused)
     }
 
-    /// The text of a request; nil when it is not one.
-    static func text(of request: [UInt8], format: ConsoleFormat) -> [UInt8]? {
-        guard let tree = try? OTLPTree(request: request) else { return nil }
-        var output: [UInt8] = []
+    /// Appends the text of a request.
+    static func write(
+        _ request: RawSpan, format: ConsoleFormat, to output: inout JSONWriter
+    ) throws(ProtobufError) {
         switch format {
         case .json:
-            tree.writeJSON(to: &output)
-            output.append(0x0A)
+            try OTLPJSONTranscoder.write(request, to: &output)
+            output.put("\n")
         case .lines:
-            for resourceSpans in tree["resourceSpans"]?.items ?? [] {
-                let service = serviceName(resourceSpans["resource"])
-                for scopeSpans in resourceSpans["scopeSpans"]?.items ?? [] {
-                    for span in scopeSpans["spans"]?.items ?? [] {
-                        writeLine(span, service: service, to: &output)
-                    }
-                }
+            for span in try SpanData.decode(request: request) { writeLine(span, to: &output) }
+        }
+    }
+
+    private static func writeLine(_ span: SpanData, to output: inout JSONWriter) {
+        output.put(
+            ascii: "\(timestamp(span.endUnixNano)) \(milliseconds(span.durationNs)) ms ")
+        output.put(string: span.serviceName ?? "")
+        output.put(" ")
+        output.put(string: span.name)
+        output.put(ascii: " kind=\(span.kind) trace=\(span.traceID.hex) span=\(span.spanID.hex)")
+        if let parent = span.parentSpanID { output.put(ascii: " parent=\(parent.hex)") }
+        if span.status != .unset {
+            output.put(ascii: " status=\(span.status)")
+            if !span.statusMessage.isEmpty {
+                output.put(" ")
+                output.put(string: span.statusMessage)
             }
         }
-        return output
-    }
-
-    private static func serviceName(_ resource: OTLPTree?) -> String {
-        let attributes = resource?["attributes"]?.items ?? []
-        let named = attributes.first { $0["key"]?.string == "service.name" }
-        return named?["value"]?["stringValue"]?.string ?? ""
-    }
-
-    private static let kinds = ["", "internal", "server", "client", "producer", "consumer"]
-    private static let statuses = ["", "ok", "error"]
-
-    private static func writeLine(_ span: OTLPTree, service: String, to output: inout [UInt8]) {
-        let start = UInt64(span["startTimeUnixNano"]?.string ?? "") ?? 0
-        let end = UInt64(span["endTimeUnixNano"]?.string ?? "") ?? 0
-        output += "\(timestamp(end)) \(milliseconds(end >= start ? end - start : 0)) ms ".utf8
-        OTLPTree.writeString(service, to: &output)
-        output.append(0x20)
-        OTLPTree.writeString(span["name"]?.string ?? "", to: &output)
-        if let kind = name(span["kind"], in: kinds) { output += " kind=\(kind)".utf8 }
-        output += " trace=\(span["traceId"]?.string ?? "")".utf8
-        output += " span=\(span["spanId"]?.string ?? "")".utf8
-        if let parent = span["parentSpanId"]?.string, !parent.isEmpty {
-            output += " parent=\(parent)".utf8
+        for attribute in span.attributes {
+            output.put(" ")
+            output.put(string: attribute.key)
+            output.put("=")
+            output.put(value: attribute.value)
         }
-        if let status = name(span["status"]?["code"], in: statuses) {
-            output += " status=\(status)".utf8
-            if let message = span["status"]?["message"]?.string, !message.isEmpty {
-                output.append(0x20)
-                OTLPTree.writeString(message, to: &output)
-            }
+        for event in span.events {
+            output.put(" event=")
+            output.put(string: event.name)
         }
-        for attribute in span["attributes"]?.items ?? [] { write(attribute, to: &output) }
-        for event in span["events"]?.items ?? [] {
-            output += " event=".utf8
-            OTLPTree.writeString(event["name"]?.string ?? "", to: &output)
-        }
-        let links = span["links"]?.items.count ?? 0
-        if links > 0 { output += " links=\(links)".utf8 }
-        output.append(0x0A)
-    }
-
-    private static func name(_ number: OTLPTree?, in names: [String]) -> String? {
-        guard let index = number.flatMap({ Int($0.string) }), names.indices.contains(index),
-            !names[index].isEmpty
-        else { return nil }
-        return names[index]
-    }
-
-    private static func write(_ attribute: OTLPTree, to output: inout [UInt8]) {
-        output.append(0x20)
-        OTLPTree.writeString(attribute["key"]?.string ?? "", to: &output)
-        output.append(UInt8(ascii: "="))
-        guard case .object(let members) = attribute["value"], let value = members.first else {
-            output += "null".utf8
-            return
-        }
-        switch (value.name, value.value) {
-        case ("intValue", let number), ("doubleValue", let number): output += number.string.utf8
-        case (_, let other): other.writeJSON(to: &output)
-        }
+        if !span.links.isEmpty { output.put(ascii: " links=\(span.links.count)") }
+        output.put("\n")
     }
 
     private static func milliseconds(_ nanoseconds: UInt64) -> String {
@@ -133,12 +98,12 @@ public struct ConsoleExporter: SpanExporter {
         return "\(date)T\(clock).\(padded(unixNs % 1_000_000_000, 9))Z"
     }
 
-    private func write(_ bytes: [UInt8]) -> Bool {
+    private func write(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var written = 0
         while written < bytes.count {
-            let count = unsafe bytes[written...].withUnsafeBytes {
-                unsafe Glibc.write(fileDescriptor, $0.baseAddress, $0.count)
-            }
+            let count = unsafe Glibc.write(
+                fileDescriptor, bytes.baseAddress.unsafelyUnwrapped + written,
+                bytes.count - written)
             if count > 0 {
                 written += count
             } else if errno == EAGAIN {

@@ -115,7 +115,7 @@ public struct OTLPHTTPSettings: Sendable {
             guard let at = authority.lastIndex(of: "@") else { continue }
             let written = String(authority[..<at])
             let decoded = PercentEncoding.decode(written) ?? written
-            found.insert(OTLPTree.base64(Array(decoded.utf8)[...]))
+            found.insert(Base64.encode(decoded))
             for userInfo in [written, decoded] {
                 found.insert(userInfo)
                 if let colon = userInfo.firstIndex(of: ":") {

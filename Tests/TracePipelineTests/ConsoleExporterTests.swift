@@ -34,9 +34,15 @@ import TraceCore
         return try #require(gate.received.first)
     }
 
+    func text(of request: [UInt8], _ format: ConsoleFormat) throws -> [UInt8] {
+        var writer = JSONWriter()
+        try ConsoleExporter.write(unsafe request.span.bytes, format: format, to: &writer)
+        return unsafe Array(writer.bytes)
+    }
+
     @Test("A span is a line that people can read and no terminal obeys")
     func line() throws {
-        let text = try #require(ConsoleExporter.text(of: try request(), format: .lines))
+        let text = try text(of: try request(), .lines)
         #expect(
             String(decoding: text, as: UTF8.self)
                 == """
@@ -50,7 +56,7 @@ import TraceCore
 
     @Test("A batch is a line of OTLP/JSON, as a JSON parser reads it")
     func json() throws {
-        let text = try #require(ConsoleExporter.text(of: try request(), format: .json))
+        let text = try text(of: try request(), .json)
         #expect(text.last == 0x0A)
         #expect(text.dropLast().allSatisfy { $0 >= 0x20 })
         let object = try JSONSerialization.jsonObject(with: Data(text)) as? [String: Any]
@@ -91,7 +97,7 @@ import TraceCore
         close(ends[1])
         #expect(
             Array(try #require(try reader.readToEnd()))
-                == ConsoleExporter.text(of: bytes, format: .json))
+                == (try text(of: bytes, .json)))
         let refused = unsafe bytes.withUnsafeBytes {
             unsafe ConsoleExporter(fileDescriptor: -1).export(
                 request: RawSpan(_unsafeBytes: $0), spanCount: 1)

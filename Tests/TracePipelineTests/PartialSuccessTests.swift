@@ -38,7 +38,9 @@ import Testing
             let bytes = (0..<Int(random.nextUnit() * 40)).map { _ in UInt8(random.nextUnit() * 256)
             }
             _ = try? PartialSuccess.parse(bytes)
-            _ = try? OTLPTree(request: bytes)
+            _ = try? SpanData.decode(request: bytes)
+            var writer = JSONWriter()
+            try? OTLPJSONTranscoder.write(unsafe bytes.span.bytes, to: &writer)
         }
     }
 }

@@ -119,8 +119,6 @@ enum PipelineHarness {
 
     /// The names of the spans in a request.
     static func spanNames(_ request: [UInt8]) throws -> [String] {
-        let tree = try OTLPTree(request: request)
-        return (tree["resourceSpans"]?.items ?? []).flatMap { $0["scopeSpans"]?.items ?? [] }
-            .flatMap { $0["spans"]?.items ?? [] }.map { $0["name"]?.string ?? "" }
+        try SpanData.decode(request: request).map(\.name)
     }
 }
