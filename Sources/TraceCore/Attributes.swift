@@ -56,7 +56,8 @@ public struct AttributeKey: Sendable {
         filterBit = unsafe AttributeKey.filterBit(bytes.pointer, bytes.count)
     }
 
-    /// A cheap hash of a key: its length, its first and its last eight bytes.
+    /// A cheap hash of a key: its length, its first and its last eight bytes, folded by one multiplication
+    /// to 128 bits, so that keys that differ in one character only still part ways.
     @inline(__always)
     static func filterBit(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt8 {
         var head: UInt64 = 0
@@ -69,10 +70,11 @@ public struct AttributeKey: Sendable {
                 head = unsafe head << 8 | UInt64(bytes.load(fromByteOffset: index, as: UInt8.self))
             }
         }
-        let mixed =
-            (head &* 0x9E37_79B9_7F4A_7C15) ^ (tail &* 0xC2B2_AE3D_27D4_EB4F)
-            ^ (UInt64(truncatingIfNeeded: count) &* 0x1656_67B1_9E37_79F9)
-        return UInt8(truncatingIfNeeded: (mixed ^ mixed >> 29) &* 0x9E37_79B9_7F4A_7C15 >> 56)
+        let length = UInt64(truncatingIfNeeded: count) &* 0x1656_67B1_9E37_79F9
+        let product = (head ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(
+            by: tail ^ 0xC2B2_AE3D_27D4_EB4F ^ length)
+        let folded = (product.high ^ product.low) &* 0x9E37_79B9_7F4A_7C15
+        return UInt8(truncatingIfNeeded: (folded ^ folded >> 32) >> 24)
     }
 }
 

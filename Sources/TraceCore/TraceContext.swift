@@ -13,17 +13,25 @@ public protocol TraceContextKey {
 public struct TraceContext: Sendable {
     /// The active span; one that does not record where there is none, or where the context was extracted.
     public var span: ActiveSpan
-    /// Names and values that travel with the trace.
-    public var baggage: Baggage
-    /// Values under keys; nil while there are none.
-    private var values: [ObjectIdentifier: any Sendable]?
+    /// What few contexts have; nil while this one has none of it, so that copying stays cheap.
+    private var extras: Extras?
+
+    private final class Extras: Sendable {
+        let baggage: Baggage
+        let values: [ObjectIdentifier: any Sendable]
+
+        init(baggage: Baggage, values: [ObjectIdentifier: any Sendable]) {
+            self.baggage = baggage
+            self.values = values
+        }
+    }
 
     /// Not through the macro, so that ``run(_:)`` can be inlined into its caller.
-    @usableFromInline static let carried = TaskLocal<TraceContext?>(wrappedValue: nil)
+    @usableFromInline static let carried = TaskLocal<TraceContext>(wrappedValue: .empty)
 
     /// The calling task's context, or the thread's where there is no task; ``empty`` outside.
     @inlinable
-    public static var current: TraceContext { carried.get() ?? .empty }
+    public static var current: TraceContext { carried.get() }
 
     /// No span, no baggage.
     public static let empty = TraceContext(spanContext: .invalid)
@@ -45,14 +53,25 @@ public struct TraceContext: Sendable {
         set { span = ActiveSpan(context: newValue) }
     }
 
+    /// Names and values that travel with the trace.
+    public var baggage: Baggage {
+        get { extras?.baggage ?? Baggage() }
+        set { setExtras(baggage: newValue, values: extras?.values ?? [:]) }
+    }
+
     /// The value under a key; nil when there is none.
     public subscript<Key: TraceContextKey>(key: Key.Type) -> Key.Value? {
-        get { values?[ObjectIdentifier(key)] as? Key.Value }
+        get { extras?.values[ObjectIdentifier(key)] as? Key.Value }
         set {
-            var all = values ?? [:]
-            all[ObjectIdentifier(key)] = newValue
-            values = all.isEmpty ? nil : all
+            var values = extras?.values ?? [:]
+            values[ObjectIdentifier(key)] = newValue
+            setExtras(baggage: baggage, values: values)
         }
+    }
+
+    private mutating func setExtras(baggage: Baggage, values: [ObjectIdentifier: any Sendable]) {
+        let isNone = baggage.isEmpty && values.isEmpty
+        extras = isNone ? nil : Extras(baggage: baggage, values: values)
     }
 
     /// Runs `body` with this context as the current one, for it and the child tasks it makes.

@@ -173,8 +173,12 @@ public struct SpanLink: Sendable {
         }
         let spanID = unsafe identity?.spanID ?? SpanID(rawValue: producer.pointee.ids.nextNonZero())
         let context: SpanContext
+        var parentID = SpanID(rawValue: 0)
+        var isParentRemote = false
         let isKept: Bool
         if let parent, parent.isValid, isSimple(parent) {
+            parentID = parent.spanID
+            isParentRemote = parent.isRemote
             isKept = sampler.keepsChild(of: parent)
             context = SpanContext(
                 traceID: parent.traceID, spanID: spanID,
@@ -192,10 +196,8 @@ public struct SpanLink: Sendable {
             return ActiveSpan(context: context)
         }
         return unsafe record(
-            Beginning(
-                context: context, parent: parent, name: name, kind: kind,
-                unixNano: startTimeUnixNano, attributes: attributes, isSampled: true,
-                signals: signals), links, producer)
+            context, parent, parentID: parentID, isParentRemote: isParentRemote, name, kind,
+            startTimeUnixNano, attributes, links, producer, isSampled: true, signals: signals)
     }
 
     /// Starts a span about which the sampler wants to know more than its parent's flags.
@@ -230,11 +232,10 @@ public struct SpanLink: Sendable {
         // A sampler of the user's may trace by itself, so the word is read afresh.
         let signals = unsafe core.pointee.shared.pointee.signals.load(ordering: .relaxed)
         let span = unsafe record(
-            Beginning(
-                context: context, parent: parent, name: name, kind: kind,
-                unixNano: startTimeUnixNano, attributes: attributes,
-                samplerAttributes: verdict.attributes, isSampled: isSampled, signals: signals),
-            links, producer)
+            context, parent, parentID: isChild ? parent!.spanID : SpanID(rawValue: 0),
+            isParentRemote: isChild && parent!.isRemote, name, kind, startTimeUnixNano, attributes,
+            links, producer, samplerAttributes: verdict.attributes, isSampled: isSampled,
+            signals: signals)
         if !isSampled, span.isRecording {
             unsafe ProducerCounters.bump(producer.pointee.counters.recordingOnly)
         }
@@ -249,62 +250,46 @@ public struct SpanLink: Sendable {
                 high: producer.pointee.ids.nextNonZero(), low: producer.pointee.ids.nextNonZero())
     }
 
-    /// All that a recording span begins with.
-    private struct Beginning {
-        var context: SpanContext
-        var parent: SpanContext?
-        var name: NameBytes
-        var kind: SpanKind
-        var unixNano: UInt64?
-        var attributes: SpanAttributes?
-        var samplerAttributes: SpanAttributes?
-        var isSampled: Bool
-        var signals: UInt32
-    }
-
     /// Takes a slot and fills it. Without a free one the span does not record, and is not sampled either:
     /// sampled but not recording never leaves the SDK.
     @inline(__always)
     private func record(
-        _ beginning: Beginning, _ links: [SpanLink], _ producer: ProducerPointer
+        _ begun: SpanContext, _ parent: SpanContext?, parentID: SpanID, isParentRemote: Bool,
+        _ name: NameBytes, _ kind: SpanKind, _ startTimeUnixNano: UInt64?,
+        _ attributes: SpanAttributes?, _ links: [SpanLink], _ producer: ProducerPointer,
+        samplerAttributes: SpanAttributes? = nil, isSampled: Bool, signals: UInt32
     ) -> ActiveSpan {
-        var context = beginning.context
+        var context = begun
         guard let memory = unsafe core.pointee.slots.take(&producer.pointee.slots) else {
             return unsafe storeFull(context, producer)
         }
-        if beginning.isSampled { context.flags.formUnion(.sampled) }
+        if isSampled { context.flags.formUnion(.sampled) }
         unsafe ProducerCounters.bump(producer.pointee.counters.recording)
         let slot = unsafe memory.assumingMemoryBound(to: SpanSlot.self)
-        let startUnixNano = unsafe prepare(slot, producer, beginning.unixNano)
-        unsafe slot.pointee.isSampled = beginning.isSampled
+        let startUnixNano = unsafe prepare(slot, producer, startTimeUnixNano)
+        unsafe slot.pointee.isSampled = isSampled
         let start = unsafe SlotLayout.bytes(slot)
         unsafe slot.pointee.chain = unsafe ByteChain(
             inline: start, capacity: SlotLayout.inlineBytes)
-        var parentID = SpanID(rawValue: 0)
-        var isParentRemote = false
-        if let parent = beginning.parent, parent.isValid {
-            parentID = parent.spanID
-            isParentRemote = parent.isRemote
-        }
         unsafe slot.pointee.chain.cursor = unsafe SlotLayout.writeHeader(
             start, context: context, parent: parentID, isParentRemote: isParentRemote,
-            kind: beginning.kind, startUnixNano: startUnixNano)
+            kind: kind, startUnixNano: startUnixNano)
         unsafe slot.pointee.isRoot = !parentID.isValid
         if !context.traceState.isEmpty {
             unsafe SlotWriter.addTraceState(slot, producer, context.traceState)
         }
-        unsafe slot.pointee.name = unsafe beginning.name.pointer
-        unsafe slot.pointee.nameCount = beginning.name.count
-        if !beginning.name.isImmortal {
+        unsafe slot.pointee.name = unsafe name.pointer
+        unsafe slot.pointee.nameCount = name.count
+        if !name.isImmortal {
             unsafe SlotWriter.addInlineName(
-                slot, producer, beginning.name.pointer, beginning.name.count)
+                slot, producer, name.pointer, name.count)
         }
         unsafe slot.pointee.streamOffset = unsafe slot.pointee.chain.count
-        if let attributes = beginning.attributes {
+        if let attributes {
             unsafe SlotWriter.add(slot, producer, attributes)
         }
-        if let attributes = beginning.samplerAttributes {
-            unsafe SlotWriter.add(slot, producer, attributes)
+        if let samplerAttributes {
+            unsafe SlotWriter.add(slot, producer, samplerAttributes)
         }
         for link in links {
             unsafe SlotWriter.addLink(slot, producer, link.context, link.attributes)
@@ -313,8 +298,8 @@ public struct SpanLink: Sendable {
         // release: publishes the slot's fields; pairs with the acquire of whoever brings the ticket.
         unsafe slot.pointee.state.store(word, ordering: .releasing)
         let span = unsafe ActiveSpan(slot: slot, starter: producer, word: word, context: context)
-        if beginning.signals & Signal.observed != 0 {
-            unsafe SpanObservers.of(core)?.started(span, parent: beginning.parent)
+        if signals & Signal.observed != 0 {
+            unsafe SpanObservers.of(core)?.started(span, parent: parent)
         }
         return span
     }
