@@ -48,6 +48,7 @@ struct ConfigurationSetting: Sendable {
     ]
 
     private static let spans = [
+        Self("propagator", ["OTEL_PROPAGATORS"]) { "\($0.propagator)" },
         Self("sampler", ["OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"]) { "\($0.sampler)" },
         Self(
             "limits.attributeCount",

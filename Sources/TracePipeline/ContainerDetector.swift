@@ -37,9 +37,10 @@ struct ContainerDetector: ResourceDetector {
 
     /// From the mounts: with version 2 the container sees its own control group as `/`, but its
     /// `/etc/hostname` and its like are mounted from `…/containers/<id>/…` (Docker) or
-    /// `…/overlay-containers/<id>/…` (Podman, CRI-O). What is below `…/sandboxes/<id>/…` (containerd)
-    /// is the pod's and not the container's.
+    /// `…/overlay-containers/<id>/…` (Podman). In a pod these files are the pod's, from the container
+    /// that holds it together (`…/sandboxes/<id>/…` with containerd): then nothing is told.
     static func containerID(mounts text: String) -> String? {
+        guard KubernetesDetector.Mounts(text).podUID == nil else { return nil }
         for line in text.split(separator: "\n") {
             let fields = line.split(separator: " ")
             guard fields.count > 4, fields[4].hasPrefix("/etc/") || fields[4].hasPrefix("/run/")

@@ -123,7 +123,8 @@ final class Environment {
     }
 
     /// `key=value` pairs between commas, split at the first `=`, keys and values percent-decoded. The
-    /// values may be secrets: a warning names the place of a bad pair, not its text.
+    /// values may be secrets: a warning names the place of a bad pair, not its text. Nothing is marked
+    /// as used.
     func pairs(_ names: String..., badEntry: BadEntry) -> [(key: String, value: String)] {
         guard let (name, list) = first(names) else { return [] }
         var pairs: [(key: String, value: String)] = []
@@ -148,7 +149,6 @@ final class Environment {
             warn(name, "entry \(index + 1) \(problem); \(fate)")
             if badEntry == .spoilsAll { return [] }
         }
-        if !pairs.isEmpty { readings.used.insert(name) }
         return pairs
     }
 

@@ -24,11 +24,11 @@ extension TracingConfiguration {
         configuration.detection.variables = values
         configuration.isDisabled = environment.flag("OTEL_SDK_DISABLED", default: false)
         configuration.setServiceName(fromEnvironment: environment.string("OTEL_SERVICE_NAME"))
-        configuration.environmentAttributes = environment.pairs(
-            "OTEL_RESOURCE_ATTRIBUTES", badEntry: .spoilsAll)
+        configuration.readAttributes(environment)
         configuration.createsApplicationTracers = environment.flag(
             "OTEL_CREATE_APPLICATION_TRACERS", default: configuration.createsApplicationTracers)
         configuration.readDetectors(environment)
+        configuration.readPropagators(environment)
         configuration.readSampler(environment)
         configuration.readLimits(environment)
         configuration.readSweeper(environment)
@@ -37,6 +37,14 @@ extension TracingConfiguration {
         configuration.readings = environment.readings
         configuration.readings.texts = ConfigurationSetting.texts(of: configuration)
         return configuration
+    }
+
+    /// One bad entry spoils them all, as the specification has it ("Specifying resource information via an
+    /// environment variable").
+    private mutating func readAttributes(_ environment: Environment) {
+        let name = "OTEL_RESOURCE_ATTRIBUTES"
+        environmentAttributes = environment.pairs(name, badEntry: .spoilsAll)
+        if !environmentAttributes.isEmpty { environment.use(name) }
     }
 
     private mutating func readDetectors(_ environment: Environment) {
@@ -71,6 +79,25 @@ extension TracingConfiguration {
             resourceDetectors = chosen
             environment.use(name)
         }
+    }
+
+    private mutating func readPropagators(_ environment: Environment) {
+        let name = "OTEL_PROPAGATORS"
+        let words = environment.words(name) ?? []
+        for word in words where !Propagator.names.contains(word) {
+            environment.warn(
+                name,
+                "\"\(Environment.shown(word))\" is not one of "
+                    + "\(Propagator.names.joined(separator: ", ")); it is left out")
+        }
+        var known = words.filter(Propagator.names.contains)
+        if known.contains("none"), words.count > 1 {
+            environment.warn(name, "none stands alone; the other propagators are not used")
+            known = ["none"]
+        }
+        guard !known.isEmpty, let chosen = try? Propagator(names: known) else { return }
+        propagator = chosen
+        environment.use(name)
     }
 
     private mutating func readSampler(_ environment: Environment) {

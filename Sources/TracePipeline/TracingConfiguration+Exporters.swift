@@ -100,13 +100,15 @@ extension TracingConfiguration {
     private static func headers(_ environment: Environment) -> [HTTPHeader] {
         let names = ["OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"]
         guard let name = environment.first(names)?.name else { return [] }
-        return environment.pairs(name, badEntry: .leftOut).compactMap { key, value in
+        var headers: [HTTPHeader] = []
+        for (key, value) in environment.pairs(name, badEntry: .leftOut) {
             do {
-                return try HTTPHeader(name: key, value: value)
+                headers.append(try HTTPHeader(name: key, value: value))
             } catch {
                 environment.warn(name, "\(error); the header is left out")
-                return nil
             }
         }
+        if !headers.isEmpty { environment.use(name) }
+        return headers
     }
 }

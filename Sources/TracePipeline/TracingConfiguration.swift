@@ -49,6 +49,8 @@ public struct TracingConfiguration: Sendable {
     /// A tracer that is made without a name takes that of the calling module; otherwise its name stays
     /// empty (OTEL_CREATE_APPLICATION_TRACERS).
     public var createsApplicationTracers = true
+    /// Which headers contexts travel in; goes on working when the SDK is disabled (OTEL_PROPAGATORS).
+    public var propagator = Propagator.standard
     public var sampler = Sampler.parentBased(root: .alwaysOn)
     public var limits = SpanLimits()
     /// What becomes of spans that are never ended.

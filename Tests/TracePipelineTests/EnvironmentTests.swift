@@ -3,6 +3,7 @@ import TraceCore
 
 @testable import TracePipeline
 
+/// What variables mean together. One by one they are in VariableTests.
 @Suite struct EnvironmentTests {
     let log = LogCapture()
 
@@ -20,9 +21,7 @@ import TraceCore
 
     @Test("An empty environment gives the specification's defaults")
     func defaults() throws {
-        let configuration = try configuration([
-            "OTEL_BSP_SCHEDULE_DELAY": "", "OTEL_TRACES_SAMPLER": "",
-        ])
+        let configuration = try configuration([:])
         #expect(configuration.batch == BatchSettings())
         #expect(configuration.batch.queueSpans == 2_048)
         #expect(configuration.batch.batchSpans == 512)
@@ -30,6 +29,15 @@ import TraceCore
         #expect(configuration.batch.exportTimeoutMs == 30_000)
         #expect(configuration.sampler == .parentBased(root: .alwaysOn))
         #expect(configuration.limits == SpanLimits())
+        #expect(configuration.limits.attributeValueLength == nil)
+        #expect(configuration.sweeper.intervalMs == 600_000)
+        #expect(configuration.sweeper.spanTTLMs == 1_800_000)
+        #expect(configuration.sweeper.storageBytes == nil)
+        #expect(configuration.sweeper.strategy.name == "drop")
+        #expect(configuration.resourceDetectors.map(\.name) == ["environment", "application"])
+        #expect(configuration.resourceDetectorTimeoutMs == 5_000)
+        #expect(configuration.createsApplicationTracers)
+        #expect("\(configuration.propagator)" == "tracecontext,baggage")
         #expect(!configuration.isDisabled)
         let settings = try otlp([:])
         #expect(settings.endpoint == "http://localhost:4318/v1/traces")
@@ -38,124 +46,69 @@ import TraceCore
         #expect(log.lines.isEmpty)
     }
 
-    @Test("Every variable that is understood takes effect")
-    func everything() throws {
-        let values = [
-            "OTEL_SDK_DISABLED": "TRUE", "OTEL_SERVICE_NAME": "shop",
-            "OTEL_RESOURCE_ATTRIBUTES": "service.name=other, region = eu%20west ,k=a=b",
-            "OTEL_TRACES_SAMPLER": "ParentBased_TraceIdRatio", "OTEL_TRACES_SAMPLER_ARG": "1e-3",
-            "OTEL_BSP_SCHEDULE_DELAY": "100", "OTEL_BSP_EXPORT_TIMEOUT": "200",
-            "OTEL_BSP_MAX_QUEUE_SIZE": "64", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "32",
-            "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "5", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "9",
-            "OTEL_SPAN_EVENT_COUNT_LIMIT": "6", "OTEL_SPAN_LINK_COUNT_LIMIT": "7",
-            "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT": "8", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT": "0",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318/",
-            "OTEL_EXPORTER_OTLP_HEADERS": "api-key=s%3Dx=y,tenant=a%20b",
-            "OTEL_EXPORTER_OTLP_COMPRESSION": "GZIP", "OTEL_EXPORTER_OTLP_TIMEOUT": "0",
-            "OTEL_EXPORTER_OTLP_CERTIFICATE": "/ca.pem",
-            "OTEL_EXPORTER_OTLP_CLIENT_KEY": "/key.pem",
-            "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "/cert.pem",
-            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-        ]
-        let configuration = try configuration(values)
-        #expect(configuration.isDisabled)
-        #expect(configuration.serviceName == "shop")
-        #expect(configuration.resourceAttributes.map(\.key) == ["service.name", "region", "k"])
-        #expect(configuration.resourceAttributes.map(\.value) == ["other", "eu west", "a=b"])
-        #expect(configuration.sampler == .parentBased(root: .traceIDRatio(0.001)))
-        #expect(configuration.batch.scheduleDelayMs == 100)
-        #expect(configuration.batch.exportTimeoutMs == 200)
-        #expect(configuration.batch.queueSpans == 64)
-        #expect(configuration.batch.batchSpans == 32)
-        #expect(configuration.limits.attributeCount == 5)
-        #expect(configuration.limits.attributeValueLength == 9)
-        #expect(configuration.limits.eventCount == 6)
-        #expect(configuration.limits.linkCount == 7)
-        #expect(configuration.limits.attributeCountPerEvent == 8)
-        #expect(configuration.limits.attributeCountPerLink == 0)
-        let settings = try otlp(values)
-        #expect(settings.endpoint == "http://collector:4318/v1/traces")
+    @Test("Header values are split at the first = and percent-decoded; a plus stays one")
+    func headers() throws {
+        let settings = try otlp([
+            "OTEL_EXPORTER_OTLP_HEADERS": " api-key = s%3Dx=y+z , tenant=a%20b,,"
+        ])
         #expect(
             settings.headers
                 == [
-                    try HTTPHeader(name: "api-key", value: "s=x=y"),
+                    try HTTPHeader(name: "api-key", value: "s=x=y+z"),
                     try HTTPHeader(name: "tenant", value: "a b"),
                 ])
-        #expect(settings.compression == .gzip)
-        #expect(settings.timeoutMs == 0)
-        #expect(settings.certificatePath == "/ca.pem")
-        #expect(settings.clientKeyPath == "/key.pem")
-        #expect(settings.clientCertificatePath == "/cert.pem")
-        #expect(log.lines.isEmpty)
+    }
+
+    @Test("One bad header does not cost the others; a bad attribute costs the whole variable")
+    func oneBadEntry() throws {
+        let values = [
+            "OTEL_EXPORTER_OTLP_HEADERS": "a=1,just-a-name,b=2",
+            "OTEL_RESOURCE_ATTRIBUTES": "a=1,just-a-name,b=2",
+        ]
+        let configuration = try configuration(values)
+        #expect(configuration.environmentAttributes.isEmpty)
+        #expect(log.lines.count == 2)
+        #expect(try otlp(values).headers.map(\.name) == ["a", "b"])
     }
 
     @Test("The signal's own variables go before the general ones; its endpoint is used as it is")
     func signalFirst() throws {
-        let settings = try otlp([
+        let values = [
             "OTEL_EXPORTER_OTLP_ENDPOINT": "http://general:1", "OTEL_EXPORTER_OTLP_TIMEOUT": "1",
             "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://own:2/here",
             "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT": "2", "OTEL_EXPORTER_OTLP_HEADERS": "a=1",
             "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "b=2", "OTEL_EXPORTER_OTLP_COMPRESSION": "gzip",
             "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION": "none",
-        ])
+        ]
+        let settings = try otlp(values)
         #expect(settings.endpoint == "https://own:2/here")
         #expect(settings.timeoutMs == 2)
         #expect(settings.headers == [try HTTPHeader(name: "b", value: "2")])
         #expect(settings.compression == .none)
+        let effective = try configuration(values).effective
+        for (setting, suffix) in [
+            ("endpoint", "ENDPOINT"), ("timeoutMs", "TIMEOUT"), ("headers", "HEADERS"),
+            ("compression", "COMPRESSION"),
+        ] {
+            #expect(
+                effective["exporter." + setting]?.origin
+                    == .environment(variable: "OTEL_EXPORTER_OTLP_TRACES_" + suffix))
+        }
     }
 
     @Test(
-        "What cannot be parsed is warned of and left at its default",
+        "The path /v1/traces is appended to the base endpoint's own path",
         arguments: [
-            ("OTEL_BSP_SCHEDULE_DELAY", "5s"), ("OTEL_BSP_SCHEDULE_DELAY", "-1"),
-            ("OTEL_BSP_MAX_QUEUE_SIZE", "0"), ("OTEL_BSP_MAX_QUEUE_SIZE", "1e3"),
-            ("OTEL_BSP_EXPORT_TIMEOUT", "99999999999999999999"),
-            ("OTEL_EXPORTER_OTLP_TIMEOUT", "ten"), ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
-            ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"), ("OTEL_TRACES_SAMPLER", "sometimes"),
-            ("OTEL_TRACES_EXPORTER", "jaeger"), ("OTEL_SDK_DISABLED", "yes"),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "just-a-name"),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "key=a%0d%0ab"),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "key=%zz"), ("OTEL_SPAN_EVENT_COUNT_LIMIT", "many"),
+            ("http://h:4318", "http://h:4318/v1/traces"),
+            ("http://h:4318/", "http://h:4318/v1/traces"),
+            ("http://h/otlp", "http://h/otlp/v1/traces"),
+            ("http://h/otlp?key=1", "http://h/otlp/v1/traces?key=1"),
         ])
-    func unparsable(name: String, value: String) throws {
-        let configuration = try configuration([name: value])
-        #expect(log.lines.count == 1)
-        #expect(log.lines[0].contains(name))
-        #expect(configuration.batch == BatchSettings())
-        #expect(configuration.sampler == .parentBased(root: .alwaysOn))
-        #expect(configuration.limits == SpanLimits())
-        #expect(!configuration.isDisabled)
-        let settings = try otlp([name: value])
-        #expect(settings.headers.isEmpty)
-        #expect(settings.compression == .none)
-        #expect(settings.timeoutMs == 10_000)
+    func basePath(base: String, whole: String) throws {
+        #expect(try otlp(["OTEL_EXPORTER_OTLP_ENDPOINT": base]).endpoint == whole)
     }
 
-    @Test("A bad sampler argument is warned of; the sampler stays, at its default of 1")
-    func badSamplerArgument() throws {
-        for argument in ["1.5", "-0.1", "half", "nan"] {
-            let configuration = try configuration([
-                "OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": argument,
-            ])
-            #expect(configuration.sampler == .traceIDRatio(1))
-        }
-        #expect(log.lines.count == 4)
-        // An argument without a sampler, or for one that takes none, says nothing.
-        _ = try configuration(["OTEL_TRACES_SAMPLER_ARG": "half"])
-        _ = try configuration([
-            "OTEL_TRACES_SAMPLER": "always_on", "OTEL_TRACES_SAMPLER_ARG": "half",
-        ])
-        #expect(log.lines.count == 4)
-    }
-
-    @Test("A secret in a bad header does not show in the warning")
-    func secretNotShown() throws {
-        _ = try configuration(["OTEL_EXPORTER_OTLP_HEADERS": "key=s3cret%0d%0a,s3cret,a b=s3cret"])
-        #expect(log.lines.count == 3)
-        #expect(!log.lines.joined().contains("s3cret"))
-    }
-
-    @Test("A bare host and port is an error that says what to write")
+    @Test("A bare host and port is an error that says what to write, and which variable it is")
     func bareEndpoint() {
         for name in ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] {
             do {
@@ -163,38 +116,140 @@ import TraceCore
                 Issue.record("it was accepted")
             } catch {
                 #expect("\(error)".contains("write http://collector:4318"))
+                #expect("\(error)".contains(name))
             }
         }
     }
 
-    @Test("The Erlang spellings are understood, the standard ones go before them")
-    func erlangSpellings() throws {
-        let first = try configuration([
-            "OTEL_BSP_SCHEDULE_DELAY_MILLIS": "7", "OTEL_BSP_EXPORT_TIMEOUT_MILLIS": "8",
+    @Test(
+        "A sampler's argument is any number from 0 to 1",
+        arguments: [(".5", 0.5), ("1e-3", 0.001), ("0", 0), ("1", 1), (" 0.25 ", 0.25)])
+    func samplerArgument(text: String, ratio: Double) throws {
+        let configuration = try configuration([
+            "OTEL_TRACES_SAMPLER": "TraceIdRatio", "OTEL_TRACES_SAMPLER_ARG": text,
         ])
-        #expect(first.batch.scheduleDelayMs == 7)
-        #expect(first.batch.exportTimeoutMs == 8)
-        let second = try configuration([
-            "OTEL_BSP_SCHEDULE_DELAY_MILLIS": "7", "OTEL_BSP_SCHEDULE_DELAY": "9",
-        ])
-        #expect(second.batch.scheduleDelayMs == 9)
-    }
-
-    @Test("A queue smaller than the batch makes the batch as small")
-    func smallQueue() throws {
-        let configuration = try configuration(["OTEL_BSP_MAX_QUEUE_SIZE": "100"])
-        #expect(configuration.batch.batchSpans == 100)
+        #expect(configuration.sampler == .traceIDRatio(ratio))
         #expect(log.lines.isEmpty)
     }
 
-    @Test("The exporter is chosen by its name, in any case")
-    func exporterNames() throws {
-        guard case .none = try configuration(["OTEL_TRACES_EXPORTER": "None"]).exporter,
-            case .console = try configuration(["OTEL_TRACES_EXPORTER": "console"]).exporter,
-            case .otlp = try configuration(["OTEL_TRACES_EXPORTER": "OTLP"]).exporter
+    @Test("A bad sampler argument is warned of; the sampler stays, at its default of 1")
+    func badSamplerArgument() throws {
+        let arguments = ["1.5", "-0.1", "half", "nan", "1,5"]
+        for argument in arguments {
+            let configuration = try configuration([
+                "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+                "OTEL_TRACES_SAMPLER_ARG": argument,
+            ])
+            #expect(configuration.sampler == .parentBased(root: .traceIDRatio(1)))
+            #expect(log.lines.last?.contains("OTEL_TRACES_SAMPLER_ARG: \"\(argument)\"") == true)
+        }
+        #expect(log.lines.count == arguments.count)
+    }
+
+    @Test("An argument without a sampler, or for one that takes none, says nothing")
+    func needlessSamplerArgument() throws {
+        let alone = try configuration(["OTEL_TRACES_SAMPLER_ARG": "half"])
+        #expect(alone.sampler == TracingConfiguration().sampler)
+        _ = try configuration([
+            "OTEL_TRACES_SAMPLER": "always_on", "OTEL_TRACES_SAMPLER_ARG": "half",
+        ])
+        #expect(log.lines.isEmpty)
+    }
+
+    @Test("The standard spellings go before the Erlang ones")
+    func erlangSpellings() throws {
+        let configuration = try configuration([
+            "OTEL_BSP_SCHEDULE_DELAY_MILLIS": "7", "OTEL_BSP_SCHEDULE_DELAY": "9",
+        ])
+        #expect(configuration.batch.scheduleDelayMs == 9)
+    }
+
+    @Test("A span's own limit goes before the general one")
+    func spanLimitFirst() throws {
+        let configuration = try configuration([
+            "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "5", "OTEL_ATTRIBUTE_COUNT_LIMIT": "6",
+        ])
+        #expect(configuration.limits.attributeCount == 5)
+    }
+
+    @Test("A queue smaller than the batch makes the batch as small; silently when only it was set")
+    func smallQueue() throws {
+        let queueAlone = try configuration(["OTEL_BSP_MAX_QUEUE_SIZE": "100"])
+        #expect(queueAlone.batch.batchSpans == 100)
+        #expect(log.lines.isEmpty)
+        let both = try configuration([
+            "OTEL_BSP_MAX_QUEUE_SIZE": "100", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "200",
+        ])
+        #expect(both.batch.batchSpans == 100)
+        #expect(log.lines.count == 1)
+        #expect(log.lines[0].contains("OTEL_BSP_MAX_EXPORT_BATCH_SIZE"))
+    }
+
+    @Test("Of several exporters each has a processor; none stands alone")
+    func severalExporters() throws {
+        let both = try configuration([
+            "OTEL_TRACES_EXPORTER": "console,otlp,console", "OTEL_BSP_MAX_QUEUE_SIZE": "64",
+        ])
+        guard case .console = both.exporter, both.additionalProcessors.count == 1,
+            case .batch(let settings, .otlp) = both.additionalProcessors[0]
         else {
-            Issue.record("another exporter was chosen")
+            Issue.record("\(both.exporter) \(both.additionalProcessors)")
             return
         }
+        #expect(settings.queueSpans == 64)
+        #expect(log.lines.isEmpty)
+        let none = try configuration(["OTEL_TRACES_EXPORTER": "otlp,none"])
+        guard case .none = none.exporter else {
+            Issue.record("\(none.exporter)")
+            return
+        }
+        #expect(none.additionalProcessors.isEmpty)
+        #expect(log.lines.count == 1)
+    }
+
+    @Test("An unknown detector, propagator or exporter among known ones is left out")
+    func unknownAmongKnown() throws {
+        let configuration = try configuration([
+            "OTEL_RESOURCE_DETECTORS": "host,gcp", "OTEL_TRACES_EXPORTER": "zipkin,console",
+            "OTEL_PROPAGATORS": "xray,baggage",
+        ])
+        #expect("\(configuration.propagator)" == "baggage")
+        #expect(configuration.resourceDetectors.map(\.name) == ["host"])
+        guard case .console = configuration.exporter else {
+            Issue.record("\(configuration.exporter)")
+            return
+        }
+        #expect(log.lines.count == 3)
+        #expect(log.lines.allSatisfy { $0.contains("it is left out") })
+    }
+
+    @Test("none among detectors or propagators goes before the others, and says so")
+    func noneAmongOthers() throws {
+        let configuration = try configuration([
+            "OTEL_RESOURCE_DETECTORS": "host,none", "OTEL_PROPAGATORS": "none,b3",
+        ])
+        #expect(configuration.resourceDetectors.isEmpty)
+        #expect(configuration.propagator.fields.isEmpty)
+        #expect(log.lines.count == 2)
+        #expect(log.lines.allSatisfy { $0.contains("none stands alone") })
+    }
+
+    @Test("A disabled SDK keeps its propagators")
+    func disabled() throws {
+        let configuration = try configuration([
+            "OTEL_SDK_DISABLED": "true", "OTEL_PROPAGATORS": "b3",
+        ])
+        #expect(configuration.isDisabled)
+        #expect("\(configuration.propagator)" == "b3")
+    }
+
+    @Test("What a warning shows of a value is short, and harmless to a terminal")
+    func shownValues() throws {
+        _ = try configuration([
+            "OTEL_TRACES_SAMPLER": "\u{1B}[31m" + String(repeating: "x", count: 500)
+        ])
+        #expect(log.lines.count == 1)
+        #expect(!log.lines[0].contains("\u{1B}"))
+        #expect(log.lines[0].count < 300)
     }
 }
