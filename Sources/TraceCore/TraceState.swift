@@ -1,21 +1,17 @@
 // Vendor state that travels with a trace, interned so that a context stays a plain value.
 // Source: W3C Trace Context Level 2, "tracestate header".
 
-/// A handle on interned tracestate members. Empty is zero. The table is bounded: when 65,536 newer states
-/// have come since, or 16 MiB of them, the oldest is forgotten and reads as empty, so that no traffic can
-/// fill memory.
+/// A handle on tracestate members. Empty is zero. A state of nothing but a sampling threshold, `ot=th:…`, is
+/// the handle itself; others are interned. The table is bounded: when 65,536 newer states have come since,
+/// or 16 MiB of them, the oldest is forgotten and reads as empty, so that no traffic can fill memory.
 public struct TraceState: Hashable, Sendable {
-    /// The state's number in the table, and a bit for what its members are; 0 is empty.
+    /// 0 is empty. Bit 63: there is an `ot` member. Bit 62: `ot=th:` and nothing else, and the low 56
+    /// bits are the threshold. Otherwise the low 48 bits are the state's number in the table.
     let handle: UInt64
 
-    /// In a handle: there is an `ot` member.
     static let otelBit: UInt64 = 1 << 63
-    /// In a handle: the state's number.
+    static let thresholdBit: UInt64 = 1 << 62
     static let numberMask: UInt64 = (1 << 48) - 1
-
-    /// Whether OpenTelemetry's own member is there.
-    @inline(__always)
-    var hasOTelMember: Bool { handle & Self.otelBit != 0 }
 
     @inlinable
     public static var empty: TraceState { TraceState() }
@@ -24,8 +20,20 @@ public struct TraceState: Hashable, Sendable {
 
     init(handle: UInt64) { self.handle = handle }
 
+    /// `ot=th:` with a threshold below 2⁵⁶, and nothing else. Takes no lock and no memory.
+    @inline(__always)
+    init(threshold: UInt64) { handle = Self.otelBit | Self.thresholdBit | threshold }
+
     @inline(__always)
     public var isEmpty: Bool { handle == 0 }
+
+    /// Whether OpenTelemetry's own member is there.
+    @inline(__always)
+    var hasOTelMember: Bool { handle & Self.otelBit != 0 }
+
+    /// Whether a threshold is all there is.
+    @inline(__always)
+    var isThresholdAlone: Bool { handle & Self.thresholdBit != 0 }
 
     /// Parses a tracestate header value (several header lines joined with commas).
     /// Nil when any member is malformed or there are more than 32: the whole state is discarded then.
@@ -39,7 +47,28 @@ public struct TraceState: Hashable, Sendable {
     public var header: String { String(decoding: bytes, as: UTF8.self) }
 
     /// The header value's bytes.
-    var bytes: [UInt8] { isEmpty ? [] : TraceStateTable.bytes(of: self) ?? [] }
+    var bytes: [UInt8] {
+        if isThresholdAlone { return unsafe withUTF8 { unsafe Array($0) } }
+        return isEmpty ? [] : TraceStateTable.bytes(of: self) ?? []
+    }
+
+    /// Lends the header value's bytes. A state that is a threshold alone takes no lock and no memory.
+    @inline(__always)
+    func withUTF8<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        guard isThresholdAlone else { return unsafe interned.withUnsafeBytes(body) }
+        return unsafe withUnsafeTemporaryAllocation(byteCount: 24, alignment: 8) { text in
+            let start = text.baseAddress!
+            // "ot=th:" in the order of bytes in memory.
+            unsafe start.storeBytes(of: UInt32(0x743d_746f).littleEndian, as: UInt32.self)
+            unsafe start.storeBytes(
+                of: UInt16(0x3a68).littleEndian, toByteOffset: 4, as: UInt16.self)
+            let digits = unsafe ProbabilityThreshold.writeText(
+                of: handle & (ProbabilityThreshold.never - 1), to: start + 6)
+            return unsafe body(UnsafeRawBufferPointer(start: start, count: 6 + digits))
+        }
+    }
+
+    private var interned: [UInt8] { isEmpty ? [] : TraceStateTable.bytes(of: self) ?? [] }
 }
 
 /// The grammar of tracestate, on bytes.
@@ -96,62 +125,5 @@ enum TraceStateSyntax {
             return false
         }
         return value.allSatisfy { (0x20...0x7e).contains($0) && $0 != 0x2c && $0 != 0x3d }
-    }
-}
-
-/// The interned states: the newest 65,536, and no more than 16 MiB of them.
-enum TraceStateTable {
-    struct Table {
-        /// The state with number n is at n % `entryCountMax`; kept are `oldest` ..< `next`.
-        var entries: [[UInt8]] = []
-        /// Numbers begin at 1: handle 0 is the empty state.
-        var oldest: UInt64 = 1
-        var next: UInt64 = 1
-        var byteCount = 0
-        var known: [[UInt8]: UInt64] = [:]
-
-        mutating func forgetOldest() {
-            let index = Int(oldest % entryCountMax)
-            known.removeValue(forKey: entries[index])
-            byteCount -= entries[index].count
-            entries[index] = []
-            oldest += 1
-        }
-    }
-    static let entryCountMax: UInt64 = 65_536
-    static let byteCountMax = 16 << 20
-    static let table = Guarded(Table())
-
-    static func intern(_ bytes: [UInt8]) -> TraceState {
-        guard !bytes.isEmpty else { return .empty }
-        return table.withLock { table in
-            if let handle = table.known[bytes] { return TraceState(handle: handle) }
-            while table.next - table.oldest == entryCountMax
-                || table.byteCount + bytes.count > byteCountMax
-            {
-                table.forgetOldest()
-            }
-            let index = Int(table.next % entryCountMax)
-            let handle = table.next | (hasOTelMember(bytes) ? TraceState.otelBit : 0)
-            while table.entries.count <= index { table.entries.append([]) }
-            table.entries[index] = bytes
-            table.byteCount += bytes.count
-            table.known[bytes] = handle
-            table.next += 1
-            return TraceState(handle: handle)
-        }
-    }
-
-    static func bytes(of state: TraceState) -> [UInt8]? {
-        let number = state.handle & TraceState.numberMask
-        return table.withLock { table in
-            guard number >= table.oldest, number < table.next else { return nil }
-            return table.entries[Int(number % entryCountMax)]
-        }
-    }
-
-    private static func hasOTelMember(_ bytes: [UInt8]) -> Bool {
-        let key = Array("ot=".utf8)
-        return bytes.split(separator: UInt8(ascii: ",")).contains { $0.starts(with: key) }
     }
 }

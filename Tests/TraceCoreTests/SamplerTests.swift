@@ -22,13 +22,13 @@ import Testing
         (0.001, 0xff_be77_0000_0000), (0.01, 0xfd_70a0_0000_0000), (0.1, 0xe6_6600_0000_0000),
         (0.25, 0xc0_0000_0000_0000), (1.0 / 3, 0xaa_ab00_0000_0000), (0.5, 0x80_0000_0000_0000),
         (2.0 / 3, 0x55_5500_0000_0000), (0.75, 0x40_0000_0000_0000), (0.9, 0x19_9a00_0000_0000),
-        (0.999, 0x00_4200_0000_0000), (0.999_999_9, 0), (1, 0),
+        (0.999, 0x00_4200_0000_0000), (0.999_999_9, 0x1_ad80_0000), (1, 0),
         (1.5, 0), (1e300, 0), (.infinity, 0),
     ]
 
     @Test("Thresholds of ratios, to four significant digits", arguments: thresholds)
     func threshold(ratio: Double, threshold: UInt64) throws {
-        #expect(Threshold.of(ratio: ratio) == threshold)
+        #expect(ProbabilityThreshold.of(probability: ratio) == threshold)
         // And what follows for decisions: kept from the threshold on.
         let tracer = try Self.tracer(.traceIDRatio(ratio))
         let top: UInt64 = 0xab00_0000_0000_0000
@@ -151,11 +151,11 @@ import Testing
         }
     }
 
-    @Test("A parent without valid ids is no parent")
+    @Test("A parent without valid ids that decided nothing is no parent")
     func invalidParent() throws {
-        let tracer = try Self.tracer(.parentBased(root: .alwaysOff))
-        var parent = SpanContext.invalid
-        parent.flags = .sampled
+        let tracer = try Self.tracer(
+            .parentBased(root: .alwaysOff, remoteParentNotSampled: .alwaysOn))
+        let parent = SpanContext.invalid
         #expect(tracer.decide(parent: parent, traceID: TraceID(high: 1, low: 1)) == .drop)
     }
 

@@ -1,0 +1,131 @@
+// A sampler brought into the form in which the tracer asks it. Most samplers are one 56-bit threshold for each
+// kind of parent: any nesting of them is "keep when R ≥ T" with T chosen by whether there is a parent,
+// where it is and whether it was kept. Everything else is asked in full.
+import Synchronization
+
+/// A provider's sampler: made once and shared by its tracers, since some samplers keep state. Any thread.
+struct SamplerProgram: Sendable {
+    /// No parent; remote sampled, remote not, local sampled, local not.
+    private var thresholds = InlineArray<5, UInt64>(repeating: ProbabilityThreshold.never)
+    /// `TraceState.otelBit` when thresholds do not say it all, else 0.
+    private var generalBit: UInt64 = 0
+    /// There is a ratio that decides below remote parents, and nobody was told yet.
+    private let warning: WarningOnce?
+    private let node: SamplerNode
+
+    init(_ sampler: Sampler) {
+        node = SamplerNode.compile(sampler)
+        warning = Self.hasRatioBelowRemote(sampler, isRemote: true) ? WarningOnce() : nil
+        for branch in 0..<5 {
+            if let threshold = Self.threshold(sampler, branch) {
+                thresholds[branch] = threshold
+            } else {
+                generalBit = TraceState.otelBit
+            }
+        }
+    }
+
+    /// The threshold of a sampler that neither writes a tracestate nor looks at anything but the trace
+    /// id, for that kind of parent; nil for any other sampler.
+    private static func threshold(_ sampler: Sampler, _ branch: Int) -> UInt64? {
+        switch sampler {
+        case .alwaysOn: 0
+        case .alwaysOff: ProbabilityThreshold.never
+        case .traceIDRatio(let ratio): ProbabilityThreshold.of(probability: ratio)
+        case .parentBased(let root, let remote, let remoteNot, let local, let localNot):
+            switch branch {
+            case 0: threshold(root, branch)
+            case 1: threshold(remote, branch)
+            case 2: threshold(remoteNot, branch)
+            case 3: threshold(local, branch)
+            default: threshold(localNot, branch)
+            }
+        case .rateLimiting(let rate) where !(rate > 0): ProbabilityThreshold.never
+        case .probability, .alwaysRecord, .composite, .rateLimiting, .adaptive, .foreign, .custom:
+            nil
+        }
+    }
+
+    private static func hasRatioBelowRemote(_ sampler: Sampler, isRemote: Bool) -> Bool {
+        switch sampler {
+        case .traceIDRatio(let ratio): isRemote && ratio > 0 && ratio < 1
+        case .parentBased(let root, let remote, let remoteNot, _, _):
+            hasRatioBelowRemote(root, isRemote: false)
+                || hasRatioBelowRemote(remote, isRemote: isRemote)
+                || hasRatioBelowRemote(remoteNot, isRemote: isRemote)
+        case .alwaysRecord(let sampler): hasRatioBelowRemote(sampler, isRemote: isRemote)
+        default: false
+        }
+    }
+
+    /// Whether `keepsRoot` and `keepsChild` say all there is to say for a parent with this tracestate and
+    /// without local flags: no `ot` member to read or to change. A root has the empty state.
+    @inline(__always)
+    func isSimple(for parentTraceState: TraceState) -> Bool {
+        (parentTraceState.handle | generalBit) & TraceState.otelBit == 0
+    }
+
+    /// Whether to keep a span without a parent.
+    @inline(__always)
+    func keepsRoot(traceLow: UInt64) -> Bool {
+        ProbabilityThreshold.randomness(ofTraceLow: traceLow) >= thresholds[0]
+    }
+
+    /// Whether to keep a child of `parent`.
+    @inline(__always)
+    func keepsChild(of parent: SpanContext) -> Bool {
+        if let warning, parent.isRemote { warning.give(parent) }
+        let index = 1 &+ (parent.isRemote ? 0 : 2) &+ (parent.isSampled ? 0 : 1)
+        return ProbabilityThreshold.randomness(ofTraceLow: parent.traceID.low)
+            >= thresholds[index]
+    }
+
+    /// Decides with everything there is to know about the span. Any thread.
+    @inline(never)
+    func decide(_ question: borrowing SamplingQuestion) -> SamplingVerdict {
+        let scene = SamplingScene(question)
+        if let warning, let parent = question.parent, scene.branch == 1 || scene.branch == 2 {
+            warning.give(parent)
+        }
+        let choice = node.choose(question, scene)
+        return SamplingVerdict(
+            decision: choice.decision,
+            traceState: Self.state(scene, choice.decision, choice.change),
+            attributes: choice.attributes)
+    }
+
+    /// The span's own tracestate. Only a sampled span has a threshold, and only one that it passes.
+    private static func state(
+        _ scene: SamplingScene, _ decision: SamplingDecision, _ change: TraceStateChange
+    ) -> TraceState {
+        let isSampled = decision == .recordAndSample
+        switch change {
+        case .replace(let state):
+            return isSampled ? state : OTelTraceState.withoutThreshold(state)
+        case .setThreshold(let threshold) where isSampled:
+            return OTelTraceState.withThreshold(threshold, in: scene.traceState)
+        case .pass where isSampled && !(scene.hasThreshold && scene.randomness < scene.threshold):
+            return scene.traceState
+        case .pass, .setThreshold, .eraseThreshold:
+            return OTelTraceState.withoutThreshold(scene.traceState)
+        }
+    }
+}
+
+/// Gives a warning the first time only.
+final class WarningOnce: Sendable {
+    private let isGiven = Atomic<Bool>(false)
+
+    /// Ratios below parents that decided for themselves are what the warning is about.
+    @inline(__always)
+    func give(_ parent: SpanContext) {
+        // relaxed: nothing is published with it.
+        if !isGiven.load(ordering: .relaxed) { giveFirst() }
+    }
+
+    @inline(never)
+    private func giveFirst() {
+        guard !isGiven.exchange(true, ordering: .relaxed) else { return }
+        SamplerWarning.give(.ratioBelowRemoteParent)
+    }
+}

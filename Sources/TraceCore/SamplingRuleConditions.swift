@@ -1,0 +1,117 @@
+// The conditions of a sampling rule, compiled: names to bytes, values to their encoded form, so that asking
+// allocates nothing unless a condition of the user's own is there.
+
+/// When a rule applies.
+struct RuleConditions: Sendable {
+    private let names: [BytePattern]
+    /// A bit for each kind; 0 is any.
+    private let kinds: UInt8
+    /// A bit for each parent: none, local, remote; 0 is any.
+    private let parents: UInt8
+    private let attributes: [AttributeTest]
+    private let condition: SamplingRule.Condition?
+
+    init(_ rule: SamplingRule) {
+        names = rule.names.map { BytePattern($0) }
+        kinds = rule.kinds.reduce(0) { $0 | 1 << $1.rawValue }
+        parents = rule.parents.reduce(0) { $0 | Self.bit($1) }
+        attributes = rule.attributes.map { AttributeTest($0) }
+        condition = rule.condition
+    }
+
+    func hold(_ question: borrowing SamplingQuestion, _ scene: SamplingScene) -> Bool {
+        if kinds != 0, kinds & (1 << question.kind.rawValue) == 0 { return false }
+        if parents != 0, parents & Self.parentBit(scene.branch) == 0 { return false }
+        if !names.isEmpty {
+            guard names.contains(where: { unsafe $0.matches(question.name) }) else {
+                return false
+            }
+        }
+        if !attributes.isEmpty {
+            guard let given = question.attributes else { return false }
+            for test in attributes where !test.holds(given) { return false }
+        }
+        return condition.map { $0.holds(question.request) } ?? true
+    }
+
+    private static func bit(_ parent: SamplingRule.Parent) -> UInt8 {
+        switch parent {
+        case .none: 1
+        case .local: 2
+        case .remote: 4
+        }
+    }
+
+    private static func parentBit(_ branch: Int) -> UInt8 {
+        branch == 0 ? 1 : branch <= 2 ? 4 : 2
+    }
+}
+
+/// What one attribute must be.
+private struct AttributeTest: Sendable {
+    private let key: AttributeKey
+    /// Encoded AnyValue messages; nil: any value will do.
+    private let values: Set<[UInt8]>?
+    private let patterns: [BytePattern]
+
+    init(_ condition: SamplingRule.AttributeCondition) {
+        switch condition {
+        case .present(let name):
+            key = AttributeKey(name)
+            values = nil
+            patterns = []
+        case .equal(let name, let wanted):
+            key = AttributeKey(name)
+            values = Set(wanted.map(\.encoded))
+            patterns = []
+        case .matching(let name, let wanted):
+            key = AttributeKey(name)
+            values = nil
+            patterns = wanted.map { BytePattern($0) }
+        }
+    }
+
+    func holds(_ attributes: SpanAttributes) -> Bool {
+        guard let value = attributes[key] else { return false }
+        if let values { return values.contains(value.encoded) }
+        if patterns.isEmpty { return true }
+        guard case .string(var text) = value else { return false }
+        return text.withUTF8 { utf8 in
+            patterns.contains { unsafe $0.matches(UnsafeRawBufferPointer(utf8)) }
+        }
+    }
+}
+
+/// A pattern on bytes: `*` stands for any, `?` for one.
+struct BytePattern: Sendable {
+    private let bytes: [UInt8]
+
+    init(_ pattern: String) { bytes = Array(pattern.utf8) }
+
+    /// Linear where there is no star; with stars, no more than pattern × text.
+    func matches(_ text: UnsafeRawBufferPointer) -> Bool {
+        var position = 0
+        var index = 0
+        // Where the last star was, and how far into the text it has eaten.
+        var star: (index: Int, position: Int)?
+        while position < text.count {
+            if index < bytes.count, bytes[index] == UInt8(ascii: "*") {
+                star = (index, position)
+                index += 1
+            } else if index < bytes.count,
+                unsafe bytes[index] == UInt8(ascii: "?") || bytes[index] == text[position]
+            {
+                index += 1
+                position += 1
+            } else if let last = star {
+                star = (last.index, last.position + 1)
+                index = last.index + 1
+                position = last.position + 1
+            } else {
+                return false
+            }
+        }
+        while index < bytes.count, bytes[index] == UInt8(ascii: "*") { index += 1 }
+        return index == bytes.count
+    }
+}
