@@ -66,11 +66,13 @@ func wireFields(_ bytes: [UInt8]) throws -> [WireField] {
 
 /// A span as the wire shows it.
 struct ReadSpan {
-    enum Value: Equatable {
+    enum Value: Hashable {
         case string(String)
         case bool(Bool)
         case int(Int64)
         case double(Double)
+        case bytes([UInt8])
+        indirect case array([Value])
         case empty
     }
     struct Attribute: Equatable {
@@ -153,17 +155,25 @@ struct ReadSpan {
         for field in try wireFields(bytes) {
             if field.number == 1 { attribute.key = field.text }
             guard field.number == 2 else { continue }
-            for part in try wireFields(field.bytes) {
-                switch part.number {
-                case 1: attribute.value = .string(part.text)
-                case 2: attribute.value = .bool(part.varint != 0)
-                case 3: attribute.value = .int(Int64(bitPattern: part.varint))
-                case 4: attribute.value = .double(Double(bitPattern: part.fixed64))
-                default: throw WireError(what: "value \(part.number)", offset: 0)
-                }
-            }
+            attribute.value = try value(field.bytes)
         }
         return attribute
+    }
+
+    private static func value(_ bytes: [UInt8]) throws -> Value {
+        var value = Value.empty
+        for part in try wireFields(bytes) {
+            switch part.number {
+            case 1: value = .string(part.text)
+            case 2: value = .bool(part.varint != 0)
+            case 3: value = .int(Int64(bitPattern: part.varint))
+            case 4: value = .double(Double(bitPattern: part.fixed64))
+            case 5: value = .array(try wireFields(part.bytes).map { try self.value($0.bytes) })
+            case 7: value = .bytes(part.bytes)
+            default: throw WireError(what: "value \(part.number)", offset: 0)
+            }
+        }
+        return value
     }
 
     private static func event(_ bytes: [UInt8]) throws -> Event {

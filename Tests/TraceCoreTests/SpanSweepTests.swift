@@ -1,0 +1,139 @@
+import TestSupport
+import Testing
+
+@testable import TraceCore
+
+/// Spans that nobody ends.
+@Suite struct SpanSweepTests {
+    static let mark = AttributeKey("finished_by_sweeper")
+
+    private static func harness() throws -> CoreHarness {
+        try CoreHarness {
+            $0.liveSpansMax = 64
+            $0.queueSpans = 64
+        }
+    }
+
+    @Test("Dropped spans vanish, counted; their owners' calls do nothing any more")
+    func drop() throws {
+        let harness = try Self.harness()
+        let spans = (0..<5).map { _ in harness.tracer.startSpan("forgotten") }
+        #expect(harness.recorder.sweep(olderThanNs: 0, .drop).sweptSpans == 5)
+        for span in spans {
+            #expect(!span.isRecording)
+            #expect(span.context.isSampled, "a ticket still names its context")
+            span.setAttribute(Self.mark, 1)
+            span.end()
+        }
+        let counters = harness.recorder.counters
+        #expect(counters.sweptDropped == 5)
+        #expect(counters.ended == 0)
+        #expect(counters.live == 0)
+        #expect(harness.recorder.liveSlotCount == 0)
+        #expect(try harness.drain().isEmpty)
+    }
+
+    @Test(
+        "Ended spans go the way of all, with the mark where it is asked for",
+        arguments: [false, true])
+    func end(marks: Bool) throws {
+        let harness = try Self.harness()
+        let span = harness.tracer.startSpan("forgotten")
+        span.setAttribute(AttributeKey("key"), 1)
+        #expect(
+            harness.recorder.sweep(olderThanNs: 0, .end(markingAs: marks ? Self.mark : nil))
+                .sweptSpans == 1)
+        span.end()
+        let read = try #require(try harness.drain().first)
+        #expect(read["key"] == .int(1))
+        #expect(read["finished_by_sweeper"] == (marks ? .bool(true) : nil))
+        #expect(read.endUnixNano >= read.startUnixNano)
+        let counters = harness.recorder.counters
+        #expect(counters.ended == 1)
+        #expect(counters.sweptEnded == 1)
+        #expect(counters.endedSampled == 1)
+        #expect(counters.live == 0)
+    }
+
+    @Test("A closure gets the span whole, and may trace by itself")
+    func hand() throws {
+        let harness = try Self.harness()
+        let handed = Locked<[SpanSnapshot]>([])
+        let tracer = harness.tracer
+        let span = tracer.startSpan("forgotten")
+        span.addEvent(SpanName("last seen"))
+        let result = harness.recorder.sweep(
+            olderThanNs: 0,
+            .hand { snapshot in
+                handed.withLock { $0.append(snapshot) }
+                tracer.startSpan("report").end()
+            })
+        #expect(result.sweptSpans == 1)
+        let read = try SpanObserverTests.span(#require(handed.withLock { $0 }.first))
+        #expect(read.name == "forgotten")
+        #expect(read.events.map(\.name) == ["last seen"])
+        #expect(harness.recorder.counters.sweptDropped == 1)
+        #expect(try harness.drain().map(\.name) == ["report"])
+    }
+
+    @Test("Only what is old enough goes; a start time given by the caller counts by the wall clock")
+    func age() throws {
+        let harness = try Self.harness()
+        let now = TraceClock.unixNs
+        let hour: UInt64 = 3_600_000_000_000
+        let old = harness.tracer.startSpan("old", at: now - 2 * hour)
+        let future = harness.tracer.startSpan("of a clock that is ahead", at: now + hour)
+        let young = harness.tracer.startSpan("young")
+        let result = harness.recorder.sweep(olderThanNs: hour, .drop)
+        #expect(result.sweptSpans == 1)
+        #expect(result.liveSpans == 2)
+        #expect(result.oldestAgeNs < hour)
+        #expect(!old.isRecording)
+        #expect(future.isRecording)
+        #expect(young.isRecording)
+        #expect(harness.recorder.sweep(olderThanNs: .max, .drop).sweptSpans == 0)
+    }
+
+    @Test("A swept span's slot serves the next one, and the old ticket cannot touch it")
+    func reuse() throws {
+        let harness = try CoreHarness { $0.liveSpansMax = 1 }
+        let forgotten = harness.tracer.startSpan("forgotten")
+        #expect(!harness.tracer.startSpan("no room").isRecording)
+        _ = harness.recorder.sweep(olderThanNs: 0, .drop)
+        let next = harness.tracer.startSpan("next")
+        #expect(next.isRecording)
+        forgotten.setAttribute(AttributeKey("key"), 1)
+        forgotten.end()
+        #expect(next.isRecording)
+        next.end()
+        #expect(try harness.drain().map(\.attributes) == [[]])
+    }
+
+    @Test("The sweeping thread does not wait for room that it may have to make itself")
+    func neverWaits() throws {
+        let harness = try CoreHarness {
+            $0.queueSpans = 1
+            $0.blocksWhenFull = true
+        }
+        let tracer = harness.tracer
+        let spans = (0..<3).map { _ in tracer.startSpan("forgotten") }
+        #expect(harness.recorder.sweep(olderThanNs: 0, .end(markingAs: nil)).sweptSpans == 3)
+        #expect(harness.recorder.counters.droppedQueueFull == 2)
+        #expect(spans.filter(\.isRecording).isEmpty)
+    }
+
+    @Test("The bytes of live spans are known, blocks included")
+    func liveBytes() throws {
+        let harness = try Self.harness()
+        #expect(harness.recorder.liveBytes == 0)
+        let small = harness.tracer.startSpan("small")
+        let slot = harness.recorder.liveBytes
+        #expect(slot == SlotLayout.strideBytes)
+        let large = harness.tracer.startSpan("large")
+        large.setAttribute(Self.mark, string: String(repeating: "x", count: 10_000))
+        #expect(harness.recorder.liveBytes > 2 * slot + 10_000)
+        large.end()
+        small.end()
+        #expect(harness.recorder.liveBytes == 0)
+    }
+}
