@@ -33,6 +33,8 @@ struct AttemptResult {
     var status: Int
     /// Values of the Retry-After header lines.
     var retryAfter: [String]
+    /// The answer's media type in lower case, without parameters; empty when it named none.
+    var contentType: String
     /// Times that a request was begun on a connection: 0 when none was made, 2 or more when libcurl
     /// repeated the request because a kept-alive connection had died.
     var requestsBegun: Int
@@ -64,6 +66,7 @@ final class HTTPTransfer {
     private(set) var responseBody: [UInt8] = []
     private var headerByteCount = 0
     private var retryAfter: [String] = []
+    private var contentType = ""
     private var requestsBegun = 0
     private var responseTooLarge = false
     private var bodyByteCount = 0
@@ -151,6 +154,7 @@ final class HTTPTransfer {
             keepingCapacity: responseBody.capacity <= Self.keptResponseCapacityMax)
         headerByteCount = 0
         retryAfter.removeAll(keepingCapacity: true)
+        contentType = ""
         requestsBegun = 0
         responseTooLarge = false
         bodyByteCount = body.count
@@ -177,7 +181,8 @@ final class HTTPTransfer {
         let text = unsafe String(
             cString: errorBuffer[0] == 0 ? curl_easy_strerror(code) : UnsafePointer(errorBuffer))
         return AttemptResult(
-            code: code, status: status, retryAfter: retryAfter, requestsBegun: requestsBegun,
+            code: code, status: status, retryAfter: retryAfter, contentType: contentType,
+            requestsBegun: requestsBegun,
             bodyMayHaveArrived: requestsBegun > 1
                 || (requestsBegun == 1 && sentByteCount >= curl_off_t(bodyByteCount)),
             responseTooLarge: responseTooLarge, errorText: text)
@@ -198,14 +203,26 @@ final class HTTPTransfer {
             responseTooLarge = true
             return 0
         }
-        let name = "retry-after:"
-        if bytes.count > name.utf8.count,
-            unsafe zip(bytes, name.utf8).allSatisfy({ $0 | 0x20 == $1 | 0x20 })
-        {
-            unsafe retryAfter.append(
-                String(decoding: bytes.dropFirst(name.utf8.count), as: UTF8.self))
+        if let value = unsafe Self.value(of: "retry-after:", in: bytes) {
+            retryAfter.append(value)
+        } else if let value = unsafe Self.value(of: "content-type:", in: bytes) {
+            // Of several the last one, as of several answers (100 Continue) the last one.
+            let mediaType = value.prefix { $0 != ";" }.filter { !$0.isWhitespace }
+            contentType = mediaType.lowercased()
         }
         return bytes.count
+    }
+
+    /// What stands behind `name` in a header line that begins with it, in upper case or lower.
+    private static func value(
+        of name: StaticString, in line: UnsafeRawBufferPointer
+    ) -> String? {
+        let count = name.utf8CodeUnitCount
+        guard line.count > count else { return nil }
+        for index in 0..<count where unsafe line[index] | 0x20 != name.utf8Start[index] | 0x20 {
+            return nil
+        }
+        return unsafe String(decoding: line.dropFirst(count), as: UTF8.self)
     }
 
     private static func from(_ user: UnsafeMutableRawPointer?) -> HTTPTransfer {

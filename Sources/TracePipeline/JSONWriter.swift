@@ -171,52 +171,57 @@ import TraceCore
         precondition(isUTF8, "a String is always UTF-8")
     }
 
+    @inline(__always)
     private mutating func put(string bytes: UnsafeRawBufferPointer) -> Bool {
         put(byte: UInt8(ascii: "\""))
         defer { put(byte: UInt8(ascii: "\"")) }
         guard let base = bytes.baseAddress, bytes.count > 0 else { return true }
-        if unsafe Self.isPlain(base, bytes.count) {
-            guard reserve(bytes.count) else { return true }
-            unsafe memcpy(cursor, base, bytes.count)
+        guard reserve(bytes.count) else { return true }
+        if unsafe Self.copyPlain(from: base, bytes.count, to: cursor) {
             count &+= bytes.count
             return true
         }
         return unsafe putEscaped(bytes)
     }
 
-    /// Printable ASCII but for quotation mark and backslash: the bytes are their own JSON.
+    /// Copies while all is printable ASCII but for quotation mark and backslash: such bytes are their own
+    /// JSON. Eight at a time; the last word overlaps the one before it.
+    ///
+    /// - Returns: whether all of them are; if not, some may have been copied.
     @inline(__always)
-    private static func isPlain(_ base: UnsafeRawPointer, _ count: Int) -> Bool {
-        if count >= 16 {
-            // The last word overlaps the one before it.
-            var offset = 0
-            while true {
-                let word = unsafe base.loadUnaligned(fromByteOffset: offset, as: SIMD16<UInt8>.self)
-                guard isPlain(word) else { return false }
-                if offset == count &- 16 { return true }
-                offset = min(offset &+ 16, count &- 16)
-            }
-        }
-        var word = SIMD16<UInt8>(repeating: UInt8(ascii: " "))
-        if count >= 8 {
-            let head = unsafe base.loadUnaligned(as: SIMD8<UInt8>.self)
-            let tail = unsafe base.loadUnaligned(
-                fromByteOffset: count &- 8, as: SIMD8<UInt8>.self)
-            word = SIMD16(lowHalf: head, highHalf: tail)
-        } else {
+    private static func copyPlain(
+        from source: UnsafeRawPointer, _ count: Int, to target: UnsafeMutableRawPointer
+    ) -> Bool {
+        guard count >= 8 else {
+            var word: UInt64 = 0x2020_2020_2020_2020
             for index in 0..<count {
-                word[index] = unsafe base.load(fromByteOffset: index, as: UInt8.self)
+                let byte = unsafe source.load(fromByteOffset: index, as: UInt8.self)
+                unsafe target.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
+                word = word << 8 | UInt64(byte)
             }
+            return isPlain(word)
         }
-        return isPlain(word)
+        var offset = 0
+        while true {
+            let word = unsafe source.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            guard isPlain(word) else { return false }
+            unsafe target.storeBytes(of: word, toByteOffset: offset, as: UInt64.self)
+            if offset == count &- 8 { return true }
+            offset = min(offset &+ 8, count &- 8)
+        }
     }
 
+    /// Whether each of eight bytes is plain. What each term finds sets the byte's top bit; a borrow or a
+    /// carry out of a byte only comes from one that is found itself.
     @inline(__always)
-    private static func isPlain(_ word: SIMD16<UInt8>) -> Bool {
-        let special =
-            (word .< 0x20) .| (word .>= 0x7F) .| (word .== UInt8(ascii: "\""))
-            .| (word .== UInt8(ascii: "\\"))
-        return !any(special)
+    private static func isPlain(_ word: UInt64) -> Bool {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let belowSpace = word &- ones &* 0x20
+        let delete = word &+ ones
+        let quotationMark = (word ^ ones &* 0x22) &- ones
+        let backslash = (word ^ ones &* 0x5C) &- ones
+        let special = word | belowSpace | delete | quotationMark | backslash
+        return special & (ones &* 0x80) == 0
     }
 
     @inline(never)

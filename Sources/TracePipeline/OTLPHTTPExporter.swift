@@ -26,7 +26,7 @@ final class OTLPHTTPExporter {
         }
 
         let transfer: HTTPTransfer
-        var compressed = ByteBuffer()
+        var buffers = RequestBuffers()
         var state = State.free
         var payload: UnsafeRawBufferPointer
         var number: UInt64 = 0
@@ -46,12 +46,12 @@ final class OTLPHTTPExporter {
 
     let slotCount: Int
     /// The largest body that may be handed over, bytes.
-    let bodyBytesMax = OTLPHTTPSettings.requestBytesMax
+    var bodyBytesMax: Int { encoder.bodyBytesMax }
     private let settings: OTLPHTTPSettings
     private let multi: UnsafeMutableRawPointer
     private let headers: UnsafeMutablePointer<curl_slist>?
     private var slots: [Slot] = []
-    private let compressor: GzipCompressor?
+    private let encoder: RequestEncoder
     private var finished: [FinishedExport] = []
     private var finishedHead = 0
     private var random = JitterSource()
@@ -78,7 +78,7 @@ final class OTLPHTTPExporter {
         unsafe headers = Self.headerList(settings)
         diagnostics = ExportDiagnostics(
             logger: logger, endpoint: settings.printableEndpoint, secrets: settings.secrets)
-        compressor = settings.compression == .gzip ? try GzipCompressor() : nil
+        encoder = try RequestEncoder(settings)
         unsafe tracemill_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, settings.connections)
         unsafe tracemill_curl_multi_set_long(
             multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, settings.connections)
@@ -105,7 +105,7 @@ final class OTLPHTTPExporter {
         _ settings: OTLPHTTPSettings
     ) -> UnsafeMutablePointer<curl_slist>? {
         var lines = [
-            "Content-Type: application/x-protobuf",
+            "Content-Type: \(settings.encoding.contentType)",
             // Without it, a large body waits a second for the server's 100-continue.
             "Expect:",
         ]
@@ -131,12 +131,6 @@ final class OTLPHTTPExporter {
     ) {
         let slot = slots[index]
         guard case .free = slot.state else { preconditionFailure("slot \(index) is in use") }
-        if let compressor {
-            unsafe compressor.compress(payload, into: &slot.compressed)
-            unsafe slot.payload = slot.compressed.bytes
-        } else {
-            unsafe slot.payload = payload
-        }
         slot.number = number
         slot.order = nextOrder
         nextOrder += 1
@@ -146,7 +140,13 @@ final class OTLPHTTPExporter {
         slot.indeterminate = false
         slot.firstSentNs = 0
         slot.lastSentNs = 0
-        slot.state = .waiting(untilNs: nowNs)
+        do throws(UnsendableBody) {
+            unsafe slot.payload = try encoder.encode(payload, in: &slot.buffers)
+            slot.state = .waiting(untilNs: nowNs)
+        } catch {
+            diagnostics.warn(.refused(error.description), nowNs: nowNs)
+            settle(index, slot, .dropped(error.reason), nowNs: nowNs)
+        }
     }
 
     /// The next settled batch, oldest first. Its slot is free again.
@@ -293,7 +293,8 @@ final class OTLPHTTPExporter {
         let nowNs = TraceClock.monotonicNs
         let result = slot.transfer.result(code)
         let verdict = ResponseClassification.verdict(
-            result, body: slot.transfer.responseBody, nowUnixNs: TraceClock.unixNs)
+            result, body: slot.transfer.responseBody, encoding: settings.encoding,
+            nowUnixNs: TraceClock.unixNs)
         slot.attempts += max(1, result.requestsBegun)
         // libcurl has repeated the request by itself: the first one may have been taken.
         slot.indeterminate =

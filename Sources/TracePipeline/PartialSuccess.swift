@@ -44,3 +44,40 @@ struct PartialSuccess: Equatable {
         }
     }
 }
+
+extension PartialSuccess {
+    /// As ``parse(_:)`` of an answer in JSON. An empty body is an empty answer.
+    static func parse(json response: [UInt8]) throws(JSONError) -> PartialSuccess? {
+        var found: PartialSuccess?
+        guard !response.isEmpty else { return nil }
+        var reader = JSONReader(unsafe response.span.bytes)
+        var isFirst = true
+        while let name = try reader.member(isFirst: &isFirst) {
+            // A reader of protobuf's JSON takes both spellings.
+            guard name == "partialSuccess" || name == "partial_success" else {
+                try reader.skip(depth: 2)
+                continue
+            }
+            found = try reader.takeNull() ? nil : Self.read(&reader)
+        }
+        try reader.end()
+        return found
+    }
+
+    private static func read(_ reader: inout JSONReader) throws(JSONError) -> PartialSuccess {
+        var partial = PartialSuccess()
+        var isFirst = true
+        while let name = try reader.member(isFirst: &isFirst) {
+            switch name {
+            case "rejectedSpans", "rejected_spans":
+                guard try !reader.takeNull() else { continue }
+                partial.rejectedSpans = UInt64(max(0, try reader.integer()))
+            case "errorMessage", "error_message":
+                guard try !reader.takeNull() else { continue }
+                partial.errorMessage = try reader.string()
+            default: try reader.skip(depth: 3)
+            }
+        }
+        return partial
+    }
+}

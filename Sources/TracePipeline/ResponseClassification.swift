@@ -40,9 +40,10 @@ enum ExportWarning: Equatable {
 enum ResponseClassification {
     /// - Parameters:
     ///   - body: the response body.
+    ///   - encoding: the request's, which an answer has that does not name its own.
     ///   - nowUnixNs: the wall clock, for a Retry-After date.
     static func verdict(
-        _ result: AttemptResult, body: [UInt8], nowUnixNs: UInt64
+        _ result: AttemptResult, body: [UInt8], encoding: OTLPEncoding, nowUnixNs: UInt64
     ) -> AttemptVerdict {
         if result.responseTooLarge {
             return AttemptVerdict(
@@ -54,17 +55,17 @@ enum ResponseClassification {
         }
         // A status line is an answer, even when the connection broke while its body was read.
         if result.status >= 200 {
-            return answered(result, body: body, nowUnixNs: nowUnixNs)
+            return answered(result, body: body, encoding: encoding, nowUnixNs: nowUnixNs)
         }
         return unanswered(result)
     }
 
     private static func answered(
-        _ result: AttemptResult, body: [UInt8], nowUnixNs: UInt64
+        _ result: AttemptResult, body: [UInt8], encoding: OTLPEncoding, nowUnixNs: UInt64
     ) -> AttemptVerdict {
         switch result.status {
         case 200...299:
-            return accepted(result, body: body)
+            return accepted(result, body: body, encoding: encoding)
         case 429, 502, 503, 504:
             // A gateway's 502 or 504 says nothing of what happened behind it.
             let gateway = result.status == 502 || result.status == 504
@@ -85,12 +86,19 @@ enum ResponseClassification {
         }
     }
 
-    /// A 2xx whose body cannot be read (cut short, not protobuf) counts as acknowledged: the server
+    /// A 2xx whose body cannot be read (cut short, neither protobuf nor JSON) counts as acknowledged: the server
     /// said that it took the request, and sending it again would only make duplicates.
-    private static func accepted(_ result: AttemptResult, body: [UInt8]) -> AttemptVerdict {
+    private static func accepted(
+        _ result: AttemptResult, body: [UInt8], encoding: OTLPEncoding
+    ) -> AttemptVerdict {
+        // A server should answer in the request's encoding; what it says of itself goes before that.
+        let named = OTLPEncoding.allCases.first { $0.contentType == result.contentType }
         let answer: PartialSuccess?
         do {
-            answer = try PartialSuccess.parse(body)
+            switch named ?? encoding {
+            case .protobuf: answer = try PartialSuccess.parse(body)
+            case .json: answer = try PartialSuccess.parse(json: body)
+            }
         } catch {
             return unreadable(result)
         }
