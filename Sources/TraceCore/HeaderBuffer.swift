@@ -97,8 +97,17 @@ public struct HeaderBuffer: Sendable {
 
     @inline(never)
     private mutating func grow(to byteCount: Int) {
-        let wanted = max(byteCount, 2 * bytes.count, 256)
-        bytes.append(contentsOf: repeatElement(0, count: wanted - bytes.count))
+        let capacity = max(byteCount, 2 * bytes.count, 256)
+        let used = used
+        unsafe bytes = [UInt8](unsafeUninitializedCapacity: capacity) { grown, count in
+            let raw = UnsafeMutableRawBufferPointer(grown)
+            unsafe bytes.withUnsafeBytes { bytes in
+                unsafe raw.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<used]))
+            }
+            unsafe raw.baseAddress!.advanced(by: used)
+                .initializeMemory(as: UInt8.self, repeating: 0, count: capacity - used)
+            count = capacity
+        }
     }
 
     private mutating func remove(_ name: UnsafeRawBufferPointer) {

@@ -257,15 +257,21 @@ extension TraceContext {
 
 extension SpanContext {
     /// Adds what another propagator said of the same span and this one's headers have no room for: W3C's
-    /// trace state and random flag, B3's debug, a decision where this one has none.
+    /// trace state and random flag, B3's debug and that nobody has decided. W3C writes that last one as not
+    /// sampled; only its sampled flag is a decision then.
     fileprivate mutating func complete(from other: SpanContext) {
         if traceState.isEmpty { traceState = other.traceState }
         flags.formUnion(other.flags.intersection(.random))
-        if flags.contains(.deferred), !other.flags.contains(.deferred) {
-            flags.remove(.deferred)
-            flags.formUnion(other.flags.intersection([.sampled, .debug]))
-        } else if flags.contains(.sampled) {
+        switch (flags.contains(.sampled), other.flags.contains(.sampled)) {
+        case (true, _):
             flags.formUnion(other.flags.intersection(.debug))
+        case (false, true):
+            if flags.contains(.deferred) {
+                flags.remove(.deferred)
+                flags.formUnion(other.flags.intersection([.sampled, .debug]))
+            }
+        case (false, false):
+            flags.formUnion(other.flags.intersection(.deferred))
         }
     }
 }
