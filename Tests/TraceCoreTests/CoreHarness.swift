@@ -163,6 +163,12 @@ struct SpanTally {
     private var last: [Int: Int] = [:]
     private(set) var seen: Set<SpanMark> = []
 
+    /// Adds one span, in whatever order.
+    mutating func note(_ mark: SpanMark) {
+        if !seen.insert(mark).inserted { problems.append("\(mark) came twice") }
+        count += 1
+    }
+
     /// Adds a filled body.
     /// - Parameter checksContents: whether to hash the spans' bytes, which takes its time in a debug build.
     mutating func add(_ body: borrowing ExportBody, checksContents: Bool = true) throws {

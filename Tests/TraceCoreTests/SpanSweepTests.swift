@@ -136,4 +136,69 @@ import Testing
         small.end()
         #expect(harness.recorder.liveBytes == 0)
     }
+
+    @Test(
+        "Owners that write and end race a sweeper: each span is settled once",
+        arguments: [SweepChoice.drop, .end, .hand])
+    func race(choice: SweepChoice) throws {
+        let harness = try CoreHarness {
+            $0.liveSpansMax = 256
+            $0.queueSpans = 1 << 14
+        }
+        let recorder = harness.recorder
+        let tracer = harness.tracer
+        let owners = SharedNumber(2)
+        let handed = SharedNumber()
+        let drained = Locked(SpanTally())
+        OSThreads.run(count: 4) { index in
+            switch index {
+            case 0, 1:
+                for number in 0..<5_000 {
+                    let span = tracer.startSpan(
+                        "span", identity: SpanMark(producer: index, number: number).identity)
+                    span.setAttribute(Self.mark, number)
+                    if number % 64 == 0 { yieldProcessor() }
+                    span.end()
+                }
+                owners.add(-1)
+            case 2:
+                while owners.value > 0 {
+                    switch choice {
+                    case .drop: _ = recorder.sweep(olderThanNs: 0, .drop)
+                    case .end: _ = recorder.sweep(olderThanNs: 0, .end(markingAs: nil))
+                    case .hand: _ = recorder.sweep(olderThanNs: 0, .hand { _ in handed.add() })
+                    }
+                }
+            default:
+                var body = ExportBody(capacityBytes: 1 << 20)
+                repeat {
+                    while recorder.queue.fill(&body, spans: 512) > 0 {
+                        drained.withLock { tally in
+                            for mark in (try? CoreHarness.marks(in: body)) ?? [] {
+                                tally.note(mark)
+                            }
+                        }
+                    }
+                    yieldProcessor()
+                } while owners.value > 0
+            }
+        }
+        var body = ExportBody(capacityBytes: 1 << 20)
+        while recorder.queue.fill(&body, spans: 512) > 0 {
+            for mark in try CoreHarness.marks(in: body) { drained.withLock { $0.note(mark) } }
+        }
+        let counters = recorder.counters
+        #expect(counters.recording == 10_000)
+        #expect(counters.live == 0)
+        #expect(counters.ended + counters.sweptDropped == 10_000)
+        #expect(
+            counters.sweptDropped
+                == (choice == .hand ? UInt64(handed.value) : counters.sweptDropped))
+        #expect(
+            drained.withLock { UInt64($0.seen.count) } + counters.droppedQueueFull
+                == counters.endedSampled)
+        #expect(drained.withLock { $0.problems } == [])
+    }
+
+    enum SweepChoice: Sendable { case drop, end, hand }
 }
