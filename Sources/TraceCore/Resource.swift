@@ -5,21 +5,26 @@
 public struct Resource: Sendable {
     /// The attributes, in the order given; a later one with the same key replaced the earlier.
     public let attributes: SpanAttributes
+    /// The version of the semantic conventions that the attributes' names are of; empty when not said.
+    public let schemaURL: String
 
-    public init(attributes: SpanAttributes) { self.attributes = attributes }
+    public init(attributes: SpanAttributes, schemaURL: String = "") {
+        self.attributes = attributes
+        self.schemaURL = schemaURL
+    }
 
     /// A resource with `service.name` and whatever else.
     public init(serviceName: String, attributes: SpanAttributes = SpanAttributes()) {
         var all = SpanAttributes()
         all.set(AttributeKey("service.name"), serviceName)
         all.append(contentsOf: attributes)
-        self.attributes = all
+        self.init(attributes: all)
     }
 
-    /// ResourceSpans.resource as a field: tag, length, message.
+    /// ResourceSpans.resource and, where there is one, .schema_url as fields: tag, length, payload.
     var encodedField: [UInt8] {
-        let message = attributes.entries(tag: 0x0a)
-        return MessageBytes.field(0x0a, message)
+        let field = MessageBytes.field(0x0a, attributes.entries(tag: 0x0a))
+        return schemaURL.isEmpty ? field : field + MessageBytes.field(0x1a, Array(schemaURL.utf8))
     }
 }
 

@@ -134,7 +134,7 @@ extension EffectiveConfiguration: CustomStringConvertible {
     }
 
     /// Control characters replaced.
-    private static func printable(_ text: String) -> String {
+    static func printable(_ text: String) -> String {
         String(
             String.UnicodeScalarView(
                 text.unicodeScalars.map {

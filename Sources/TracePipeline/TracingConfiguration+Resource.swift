@@ -31,7 +31,7 @@ extension TracingConfiguration {
         ] where all[AttributeKey(key)] == nil {
             all.set(AttributeKey(key), value)
         }
-        return Resource(attributes: all)
+        return Resource(attributes: all, schemaURL: found.schemaURL)
     }
 
     /// What the detectors find, without the name of the service and of the SDK.

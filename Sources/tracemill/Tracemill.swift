@@ -29,7 +29,7 @@ struct Tracemill: ParsableCommand {
         version: "tracemill \(Build.version)",
         subcommands: [
             RunCommand.self, SinkCommand.self, ValidateCommand.self, TopologyCommand.self,
-            BenchCommand.self,
+            BenchCommand.self, DoctorCommand.self,
         ])
 
     static func main() {

@@ -137,4 +137,37 @@ struct EffectiveConfigurationTests {
         #expect(endpoint?["value"] is NSNull)
         #expect(document?["warnings"] as? [[String: Any]] != nil)
     }
+
+    @Test(
+        "A report has the settings, the resource and what detectors complained of, and logs nothing"
+    )
+    func report() throws {
+        let machine = try FakeMachine(["/proc/sys/kernel/hostname": "mill\u{1B}[31m"])
+        let report = try ConfigurationReport(
+            environment: [
+                "OTEL_SERVICE_NAME": "shop", "OTEL_TRACES_SAMPLER": "sometimes",
+                "OTEL_RESOURCE_DETECTORS": "host",
+            ]
+        ) {
+            $0.detection.root = machine.root.path
+            $0.resourceDetectors.append(.custom(FailingDetector()))
+        }
+        #expect(report.configuration["serviceName"]?.value == "shop")
+        #expect(report.configuration.warnings.map(\.variable) == ["OTEL_TRACES_SAMPLER"])
+        #expect(report.resource.prefix(2).map(\.key) == ["service.name", "host.name"])
+        #expect(report.resourceSchemaURL == SemanticConventions.schemaURL)
+        #expect(report.detectorWarnings.count == 1)
+        #expect(report.detectorWarnings[0].contains("\"failing\" failed"))
+        #expect(report.text.hasPrefix(report.configuration.table))
+        #expect(report.text.contains("\n  service.name "))
+        #expect(report.text.contains("mill?[31m"))
+        #expect(!report.text.contains("\u{1B}"))
+    }
+
+    @Test("A report on an endpoint that cannot be used says so instead")
+    func badReport() {
+        #expect(throws: ConfigurationError.self) {
+            try ConfigurationReport(environment: ["OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"])
+        }
+    }
 }

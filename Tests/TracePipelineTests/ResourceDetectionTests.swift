@@ -231,4 +231,24 @@ struct ResourceDetectionTests {
         #expect(log.lines.count == 1)
         #expect(log.lines[0].contains("\"newer\": its schema https://x/2 is not https://x/1"))
     }
+
+    @Test("What was detected goes out with the spans, and its schema URL too")
+    func delivered() throws {
+        let exporter = InMemoryExporter()
+        var configuration = try configuration(["OTEL_SERVICE_NAME": "shop"])
+        configuration.resourceDetectors = [
+            .custom(
+                StaticDetector(
+                    attributes: ["a": 1, "list": .strings(["x", "y"])], schemaURL: "https://x/1"))
+        ]
+        configuration.exporter = .custom(exporter)
+        let pipeline = try TracingPipeline(configuration)
+        pipeline.provider.tracer(name: "test").startSpan("one").end()
+        #expect(pipeline.shutdown(timeoutMs: 30_000) == .completed)
+        let span = try #require(exporter.finishedSpans.first)
+        #expect(
+            span.resource.map { "\($0.key)=\($0.value)" }
+                == ["service.name=shop", "a=1", "list=[\"x\", \"y\"]"] + Self.sdk)
+        #expect(span.resourceSchemaURL == "https://x/1")
+    }
 }
