@@ -230,10 +230,9 @@ enum SlotWriter {
     static func addTraceState(
         _ slot: SlotPointer, _ producer: ProducerPointer, _ state: TraceState
     ) {
-        let bytes = state.bytes
-        if !bytes.isEmpty {
-            unsafe bytes.withUnsafeBytes {
-                unsafe addField(slot, producer, tag: 0x1a, $0.baseAddress!, $0.count)
+        unsafe state.withUTF8 { bytes in
+            if let start = bytes.baseAddress, bytes.count > 0 {
+                unsafe addField(slot, producer, tag: 0x1a, start, bytes.count)
             }
         }
     }
