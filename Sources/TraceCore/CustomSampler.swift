@@ -92,6 +92,14 @@ struct SamplingVerdict {
     var decision: SamplingDecision
     /// Of the span's own context.
     var traceState: TraceState
+    fileprivate let box: AttributeBox?
+
+    init(decision: SamplingDecision, traceState: TraceState, attributes: AttributeBox?) {
+        self.decision = decision
+        self.traceState = traceState
+        box = attributes
+    }
+
     /// What the sampler adds to the span.
-    var attributes: SpanAttributes?
+    var attributes: SpanAttributes? { box?.attributes }
 }

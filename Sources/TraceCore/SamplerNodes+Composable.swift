@@ -6,7 +6,7 @@ struct SamplingIntent {
     var threshold: UInt64
     /// Whether the threshold says how many spans a kept one stands for.
     var isReliable: Bool
-    var attributes: SpanAttributes?
+    var attributes: AttributeBox?
 
     static let nothing = SamplingIntent(
         threshold: ProbabilityThreshold.never, isReliable: false)
@@ -16,7 +16,7 @@ struct SamplingIntent {
 class ComposableNode: @unchecked Sendable {
     // Safe because every property of every subclass is a constant of a type that is Sendable.
 
-    func intent(_ question: borrowing SamplingQuestion, _ scene: SamplingScene) -> SamplingIntent {
+    func intent(_ scene: borrowing SamplingScene) -> SamplingIntent {
         fatalError("tracemill: a composable sampler without a rule")
     }
 
@@ -42,10 +42,8 @@ final class CompositeNode: SamplerNode, @unchecked Sendable {
 
     init(_ node: ComposableNode) { self.node = node }
 
-    override func choose(
-        _ question: borrowing SamplingQuestion, _ scene: SamplingScene
-    ) -> SamplingChoice {
-        let intent = node.intent(question, scene)
+    override func choose(_ scene: borrowing SamplingScene) -> SamplingChoice {
+        let intent = node.intent(scene)
         guard scene.randomness >= intent.threshold else {
             return SamplingChoice(.drop, .eraseThreshold)
         }
@@ -62,9 +60,7 @@ private final class ConstantNode: ComposableNode, @unchecked Sendable {
 
     init(_ threshold: UInt64) { self.threshold = threshold }
 
-    override func intent(
-        _ question: borrowing SamplingQuestion, _ scene: SamplingScene
-    ) -> SamplingIntent {
+    override func intent(_ scene: borrowing SamplingScene) -> SamplingIntent {
         SamplingIntent(
             threshold: threshold, isReliable: threshold < ProbabilityThreshold.never)
     }
@@ -75,10 +71,8 @@ private final class ParentThresholdNode: ComposableNode, @unchecked Sendable {
 
     init(_ root: ComposableNode) { self.root = root }
 
-    override func intent(
-        _ question: borrowing SamplingQuestion, _ scene: SamplingScene
-    ) -> SamplingIntent {
-        if scene.branch == 0 { return root.intent(question, scene) }
+    override func intent(_ scene: borrowing SamplingScene) -> SamplingIntent {
+        if scene.branch == 0 { return root.intent(scene) }
         if scene.hasThreshold {
             return SamplingIntent(threshold: scene.threshold, isReliable: true)
         }
@@ -88,24 +82,17 @@ private final class ParentThresholdNode: ComposableNode, @unchecked Sendable {
 }
 
 private final class AnnotatingNode: ComposableNode, @unchecked Sendable {
-    private let attributes: SpanAttributes
+    private let attributes: AttributeBox
     private let node: ComposableNode
 
     init(_ attributes: SpanAttributes, _ node: ComposableNode) {
-        self.attributes = attributes
+        self.attributes = AttributeBox(attributes)
         self.node = node
     }
 
-    override func intent(
-        _ question: borrowing SamplingQuestion, _ scene: SamplingScene
-    ) -> SamplingIntent {
-        var intent = node.intent(question, scene)
-        if var inner = intent.attributes {
-            inner.append(contentsOf: attributes)
-            intent.attributes = inner
-        } else {
-            intent.attributes = attributes
-        }
+    override func intent(_ scene: borrowing SamplingScene) -> SamplingIntent {
+        var intent = node.intent(scene)
+        intent.attributes = AttributeBox.union(intent.attributes, attributes)
         return intent
     }
 }
@@ -115,42 +102,31 @@ private final class AnyOfNode: ComposableNode, @unchecked Sendable {
 
     init(_ nodes: [ComposableNode]) { self.nodes = nodes }
 
-    override func intent(
-        _ question: borrowing SamplingQuestion, _ scene: SamplingScene
-    ) -> SamplingIntent {
+    override func intent(_ scene: borrowing SamplingScene) -> SamplingIntent {
         var best = SamplingIntent.nothing
         for node in nodes {
-            let intent = node.intent(question, scene)
+            let intent = node.intent(scene)
             if intent.threshold < best.threshold {
                 best.threshold = intent.threshold
                 best.isReliable = intent.isReliable
             } else if intent.threshold == best.threshold {
                 best.isReliable = best.isReliable || intent.isReliable
             }
-            guard let attributes = intent.attributes else { continue }
-            if best.attributes == nil {
-                best.attributes = attributes
-            } else {
-                best.attributes?.append(contentsOf: attributes)
-            }
+            best.attributes = AttributeBox.union(best.attributes, intent.attributes)
         }
         return best
     }
 }
 
 private final class RuleBasedNode: ComposableNode, @unchecked Sendable {
-    private let rules: [(conditions: RuleConditions, node: ComposableNode)]
+    private let rules: [SamplingRuleNode]
 
     init(_ rules: [SamplingRule]) {
-        self.rules = rules.map { (RuleConditions($0), ComposableNode.compile($0.sampler)) }
+        self.rules = rules.map { SamplingRuleNode($0, ComposableNode.compile($0.sampler)) }
     }
 
-    override func intent(
-        _ question: borrowing SamplingQuestion, _ scene: SamplingScene
-    ) -> SamplingIntent {
-        for rule in rules where rule.conditions.hold(question, scene) {
-            return rule.node.intent(question, scene)
-        }
+    override func intent(_ scene: borrowing SamplingScene) -> SamplingIntent {
+        for rule in rules where rule.holds(scene) { return rule.node.intent(scene) }
         return .nothing
     }
 }

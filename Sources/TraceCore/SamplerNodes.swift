@@ -1,42 +1,50 @@
 // A sampler as it is asked: compiled once for a provider, holding what the sampler keeps between decisions.
 // Any thread.
 
-/// What a decision is made on, beside the question.
-struct SamplingScene {
+/// What a decision is made on: plain numbers, and where the rest of the question is.
+@safe struct SamplingScene {
     /// Which branch of a parent-based sampler: 0 no parent (or one that did not decide), 1 remote sampled,
     /// 2 remote not, 3 local sampled, 4 local not.
-    var branch: Int
+    var branch = 0
     /// The parent's tracestate.
-    var traceState: TraceState
+    var traceState = TraceState.empty
     /// The parent's `th`; `ProbabilityThreshold.never` for none.
-    var threshold: UInt64
+    var threshold = ProbabilityThreshold.never
     /// `rv`, or the low 56 bits of the trace id.
     var randomness: UInt64
+    var traceID: TraceID
+    var startUnixNano: UInt64
+    /// Name, kind, attributes and links; nil when no sampler of the program looks at them. Only lent for
+    /// the decision.
+    var question: UnsafePointer<SamplingQuestion>?
 
-    /// - Parameter question: the parent may be invalid but have decided (B3 without ids): it stands for
-    ///   a remote one then. It may be valid and not have decided: the root's branch then.
-    init(_ question: borrowing SamplingQuestion) {
-        branch = 0
-        traceState = .empty
-        if let parent = question.parent {
-            let flags = parent.flags
-            let isKept = flags.rawValue & 5 != 0 && !flags.contains(.denied)
-            if parent.isValid {
-                traceState = parent.traceState
-                if !flags.contains(.deferred) {
-                    branch = (parent.isRemote ? 1 : 3) + (isKept ? 0 : 1)
-                }
-            } else if isKept || flags.contains(.denied) {
-                branch = isKept ? 1 : 2
-                traceState = parent.traceState
+    /// - Parameter parent: may be invalid but have decided (B3 without ids): it stands for a remote one
+    ///   then. It may be valid and not have decided: the root's branch then.
+    @inline(__always)
+    init(parent: SpanContext?, traceID: TraceID, startUnixNano: UInt64) {
+        self.traceID = traceID
+        self.startUnixNano = startUnixNano
+        randomness = ProbabilityThreshold.randomness(ofTraceLow: traceID.low)
+        guard let parent else { return }
+        let flags = parent.flags
+        let isKept = flags.rawValue & 5 != 0 && !flags.contains(.denied)
+        if parent.isValid {
+            traceState = parent.traceState
+            if !flags.contains(.deferred) {
+                branch = (parent.isRemote ? 1 : 3) &+ (isKept ? 0 : 1)
             }
+        } else if isKept || flags.contains(.denied) {
+            branch = isKept ? 1 : 2
+            traceState = parent.traceState
         }
-        threshold = ProbabilityThreshold.never
-        randomness = ProbabilityThreshold.randomness(ofTraceLow: question.traceID.low)
         guard traceState.hasOTelMember else { return }
-        let member = OTelTraceState.member(of: traceState)
-        if let given = member.threshold { threshold = given }
-        if let given = member.randomness { randomness = given }
+        if traceState.isThresholdAlone {
+            threshold = traceState.handle & (ProbabilityThreshold.never &- 1)
+        } else {
+            let member = TraceStateTable.member(of: traceState)
+            if let given = member.threshold { threshold = given }
+            if let given = member.randomness { randomness = given }
+        }
     }
 
     var hasThreshold: Bool { threshold != ProbabilityThreshold.never }
@@ -57,16 +65,30 @@ enum TraceStateChange {
     case replace(TraceState)
 }
 
+/// Attributes behind one word: most decisions have none, and those are to cost nothing.
+final class AttributeBox: Sendable {
+    let attributes: SpanAttributes
+
+    init(_ attributes: SpanAttributes) { self.attributes = attributes }
+
+    /// One where it takes only one; the latter overwrites the former where both set a key.
+    static func union(_ first: AttributeBox?, _ second: AttributeBox?) -> AttributeBox? {
+        guard let first, let second else { return first ?? second }
+        var attributes = first.attributes
+        attributes.append(contentsOf: second.attributes)
+        return AttributeBox(attributes)
+    }
+}
+
 /// What a sampler says.
 struct SamplingChoice {
     var decision: SamplingDecision
     var change: TraceStateChange
-    var attributes: SpanAttributes?
+    var attributes: AttributeBox?
 
     @inline(__always)
     init(
-        _ decision: SamplingDecision, _ change: TraceStateChange,
-        attributes: SpanAttributes? = nil
+        _ decision: SamplingDecision, _ change: TraceStateChange, attributes: AttributeBox? = nil
     ) {
         self.decision = decision
         self.change = change
@@ -83,7 +105,7 @@ struct SamplingChoice {
 class SamplerNode: @unchecked Sendable {
     // Safe because every property of every subclass is a constant of a type that is Sendable.
 
-    func choose(_ question: borrowing SamplingQuestion, _ scene: SamplingScene) -> SamplingChoice {
+    func choose(_ scene: borrowing SamplingScene) -> SamplingChoice {
         fatalError("tracemill: a sampler without a rule")
     }
 
@@ -125,9 +147,7 @@ private final class ThresholdNode: SamplerNode, @unchecked Sendable {
         self.change = change
     }
 
-    override func choose(
-        _ question: borrowing SamplingQuestion, _ scene: SamplingScene
-    ) -> SamplingChoice {
+    override func choose(_ scene: borrowing SamplingScene) -> SamplingChoice {
         SamplingChoice(keeps: scene.randomness >= threshold, change)
     }
 }
@@ -139,9 +159,7 @@ private final class RatioNode: SamplerNode, @unchecked Sendable {
 
     init(_ threshold: UInt64) { self.threshold = threshold }
 
-    override func choose(
-        _ question: borrowing SamplingQuestion, _ scene: SamplingScene
-    ) -> SamplingChoice {
+    override func choose(_ scene: borrowing SamplingScene) -> SamplingChoice {
         SamplingChoice(
             keeps: scene.randomness >= threshold,
             scene.threshold == threshold ? .pass : .eraseThreshold)
@@ -151,22 +169,41 @@ private final class RatioNode: SamplerNode, @unchecked Sendable {
 /// Asks the branch that the parent calls for. A threshold of the parent that contradicts its sampled flag
 /// is as if absent from here on.
 private final class ParentBasedNode: SamplerNode, @unchecked Sendable {
-    private let branches: [SamplerNode]
+    private let root: SamplerNode
+    private let remoteSampled: SamplerNode
+    private let remoteNotSampled: SamplerNode
+    private let localSampled: SamplerNode
+    private let localNotSampled: SamplerNode
 
-    init(_ branches: [SamplerNode]) { self.branches = branches }
+    init(_ branches: [SamplerNode]) {
+        root = branches[0]
+        remoteSampled = branches[1]
+        remoteNotSampled = branches[2]
+        localSampled = branches[3]
+        localNotSampled = branches[4]
+    }
 
-    override func choose(
-        _ question: borrowing SamplingQuestion, _ scene: SamplingScene
-    ) -> SamplingChoice {
+    override func choose(_ scene: borrowing SamplingScene) -> SamplingChoice {
         guard scene.branch != 0, scene.hasThreshold,
             scene.isParentSampled != (scene.randomness >= scene.threshold)
-        else { return branches[scene.branch].choose(question, scene) }
-        var consistent = scene
+        else { return ask(scene) }
+        var consistent = copy scene
         consistent.threshold = ProbabilityThreshold.never
         consistent.traceState = OTelTraceState.withoutThreshold(scene.traceState)
-        var choice = branches[scene.branch].choose(question, consistent)
+        var choice = ask(consistent)
         if case .pass = choice.change { choice.change = .eraseThreshold }
         return choice
+    }
+
+    @inline(__always)
+    private func ask(_ scene: borrowing SamplingScene) -> SamplingChoice {
+        switch scene.branch {
+        case 0: root.choose(scene)
+        case 1: remoteSampled.choose(scene)
+        case 2: remoteNotSampled.choose(scene)
+        case 3: localSampled.choose(scene)
+        default: localNotSampled.choose(scene)
+        }
     }
 }
 
@@ -176,10 +213,8 @@ private final class AlwaysRecordNode: SamplerNode, @unchecked Sendable {
 
     init(_ node: SamplerNode) { self.node = node }
 
-    override func choose(
-        _ question: borrowing SamplingQuestion, _ scene: SamplingScene
-    ) -> SamplingChoice {
-        var choice = node.choose(question, scene)
+    override func choose(_ scene: borrowing SamplingScene) -> SamplingChoice {
+        var choice = node.choose(scene)
         if choice.decision == .drop { choice.decision = .recordOnly }
         return choice
     }
@@ -190,10 +225,8 @@ private final class RateLimitingNode: SamplerNode, @unchecked Sendable {
 
     init(_ ratePerS: Double) { bucket = TokenBucket(ratePerS: ratePerS) }
 
-    override func choose(
-        _ question: borrowing SamplingQuestion, _ scene: SamplingScene
-    ) -> SamplingChoice {
-        SamplingChoice(keeps: bucket.take(at: question.startUnixNano), .eraseThreshold)
+    override func choose(_ scene: borrowing SamplingScene) -> SamplingChoice {
+        SamplingChoice(keeps: bucket.take(at: scene.startUnixNano), .eraseThreshold)
     }
 }
 
@@ -202,12 +235,12 @@ private final class AdaptiveNode: SamplerNode, @unchecked Sendable {
 
     init(_ settings: AdaptiveSettings) { shares = AdaptiveShares(settings) }
 
-    override func choose(
-        _ question: borrowing SamplingQuestion, _ scene: SamplingScene
-    ) -> SamplingChoice {
+    override func choose(_ scene: borrowing SamplingScene) -> SamplingChoice {
+        let name =
+            unsafe scene.question?.pointee.name ?? UnsafeRawBufferPointer(start: nil, count: 0)
         let keeps = unsafe shares.keeps(
-            key: AdaptiveShares.key(ofName: question.name), randomness: scene.randomness,
-            at: question.startUnixNano)
+            key: AdaptiveShares.key(ofName: name), randomness: scene.randomness,
+            at: scene.startUnixNano)
         return SamplingChoice(keeps: keeps, .eraseThreshold)
     }
 }
@@ -219,10 +252,8 @@ private final class ForeignNode: SamplerNode, @unchecked Sendable {
         rule = ForeignRatioRule(algorithm, ratio: ratio)
     }
 
-    override func choose(
-        _ question: borrowing SamplingQuestion, _ scene: SamplingScene
-    ) -> SamplingChoice {
-        SamplingChoice(keeps: rule.keeps(question.traceID), .eraseThreshold)
+    override func choose(_ scene: borrowing SamplingScene) -> SamplingChoice {
+        SamplingChoice(keeps: rule.keeps(scene.traceID), .eraseThreshold)
     }
 }
 
@@ -231,15 +262,15 @@ private final class CustomNode: SamplerNode, @unchecked Sendable {
 
     init(_ sampler: any CustomSampler) { self.sampler = sampler }
 
-    override func choose(
-        _ question: borrowing SamplingQuestion, _ scene: SamplingScene
-    ) -> SamplingChoice {
-        var request = question.request
+    override func choose(_ scene: borrowing SamplingScene) -> SamplingChoice {
+        guard var request = unsafe scene.question?.pointee.request else {
+            return SamplingChoice(.drop, .eraseThreshold)
+        }
         // What a parent-based sampler around this one found wrong is not shown.
         if request.parent != nil { request.parent?.traceState = scene.traceState }
         let result = sampler.sample(request)
         return SamplingChoice(
             result.decision, result.traceState.map { .replace($0) } ?? .eraseThreshold,
-            attributes: result.attributes.count > 0 ? result.attributes : nil)
+            attributes: result.attributes.count > 0 ? AttributeBox(result.attributes) : nil)
     }
 }

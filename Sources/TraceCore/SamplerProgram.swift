@@ -12,8 +12,11 @@ struct SamplerProgram: Sendable {
     /// There is a ratio that decides below remote parents, and nobody was told yet.
     private let warning: WarningOnce?
     private let node: SamplerNode
+    /// Whether some sampler looks at name, kind, attributes or links.
+    let looksAtSpan: Bool
 
     init(_ sampler: Sampler) {
+        looksAtSpan = Self.looksAtSpan(sampler)
         node = SamplerNode.compile(sampler)
         warning = Self.hasRatioBelowRemote(sampler, isRemote: true) ? WarningOnce() : nil
         for branch in 0..<5 {
@@ -46,6 +49,27 @@ struct SamplerProgram: Sendable {
         }
     }
 
+    private static func looksAtSpan(_ sampler: Sampler) -> Bool {
+        switch sampler {
+        case .adaptive, .custom: true
+        case .parentBased(let root, let remote, let remoteNot, let local, let localNot):
+            [root, remote, remoteNot, local, localNot].contains(where: looksAtSpan)
+        case .alwaysRecord(let sampler): looksAtSpan(sampler)
+        case .composite(let sampler): looksAtSpan(sampler)
+        case .alwaysOn, .alwaysOff, .traceIDRatio, .probability, .rateLimiting, .foreign: false
+        }
+    }
+
+    private static func looksAtSpan(_ sampler: ComposableSampler) -> Bool {
+        switch sampler {
+        case .ruleBased: true
+        case .parentThreshold(let root): looksAtSpan(root)
+        case .annotating(_, let sampler): looksAtSpan(sampler)
+        case .anyOf(let samplers): samplers.contains(where: looksAtSpan)
+        case .alwaysOn, .alwaysOff, .probability: false
+        }
+    }
+
     private static func hasRatioBelowRemote(_ sampler: Sampler, isRemote: Bool) -> Bool {
         switch sampler {
         case .traceIDRatio(let ratio): isRemote && ratio > 0 && ratio < 1
@@ -74,7 +98,7 @@ struct SamplerProgram: Sendable {
     /// Whether to keep a child of `parent`.
     @inline(__always)
     func keepsChild(of parent: SpanContext) -> Bool {
-        if let warning, parent.isRemote { warning.give(parent) }
+        if let warning, parent.isRemote { warning.give() }
         let index = 1 &+ (parent.isRemote ? 0 : 2) &+ (parent.isSampled ? 0 : 1)
         return ProbabilityThreshold.randomness(ofTraceLow: parent.traceID.low)
             >= thresholds[index]
@@ -82,12 +106,30 @@ struct SamplerProgram: Sendable {
 
     /// Decides with everything there is to know about the span. Any thread.
     @inline(never)
-    func decide(_ question: borrowing SamplingQuestion) -> SamplingVerdict {
-        let scene = SamplingScene(question)
-        if let warning, let parent = question.parent, scene.branch == 1 || scene.branch == 2 {
-            warning.give(parent)
+    func decide(_ question: SamplingQuestion) -> SamplingVerdict {
+        unsafe withUnsafePointer(to: question) { pointer in
+            var scene = SamplingScene(
+                parent: question.parent, traceID: question.traceID,
+                startUnixNano: question.startUnixNano)
+            unsafe scene.question = unsafe pointer
+            return decide(scene)
         }
-        let choice = node.choose(question, scene)
+    }
+
+    /// Decides without name, kind, attributes and links: for programs that do not look at them
+    /// (`looksAtSpan`). Any thread; allocates nothing unless a tracestate has to be made that nobody made
+    /// before.
+    @inline(never)
+    func decide(
+        parent: SpanContext?, traceID: TraceID, startUnixNano: UInt64
+    ) -> SamplingVerdict {
+        decide(SamplingScene(parent: parent, traceID: traceID, startUnixNano: startUnixNano))
+    }
+
+    @inline(__always)
+    private func decide(_ scene: SamplingScene) -> SamplingVerdict {
+        if let warning, scene.branch == 1 || scene.branch == 2 { warning.give() }
+        let choice = node.choose(scene)
         return SamplingVerdict(
             decision: choice.decision,
             traceState: Self.state(scene, choice.decision, choice.change),
@@ -96,7 +138,8 @@ struct SamplerProgram: Sendable {
 
     /// The span's own tracestate. Only a sampled span has a threshold, and only one that it passes.
     private static func state(
-        _ scene: SamplingScene, _ decision: SamplingDecision, _ change: TraceStateChange
+        _ scene: SamplingScene, _ decision: SamplingDecision,
+        _ change: TraceStateChange
     ) -> TraceState {
         let isSampled = decision == .recordAndSample
         switch change {
@@ -116,9 +159,8 @@ struct SamplerProgram: Sendable {
 final class WarningOnce: Sendable {
     private let isGiven = Atomic<Bool>(false)
 
-    /// Ratios below parents that decided for themselves are what the warning is about.
     @inline(__always)
-    func give(_ parent: SpanContext) {
+    func give() {
         // relaxed: nothing is published with it.
         if !isGiven.load(ordering: .relaxed) { giveFirst() }
     }

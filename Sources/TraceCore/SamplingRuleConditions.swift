@@ -1,8 +1,9 @@
 // The conditions of a sampling rule, compiled: names to bytes, values to their encoded form, so that asking
 // allocates nothing unless a condition of the user's own is there.
 
-/// When a rule applies.
-struct RuleConditions: Sendable {
+/// A compiled rule: when it applies, and what is asked then.
+final class SamplingRuleNode: Sendable {
+    let node: ComposableNode
     private let names: [BytePattern]
     /// A bit for each kind; 0 is any.
     private let kinds: UInt8
@@ -11,7 +12,8 @@ struct RuleConditions: Sendable {
     private let attributes: [AttributeTest]
     private let condition: SamplingRule.Condition?
 
-    init(_ rule: SamplingRule) {
+    init(_ rule: SamplingRule, _ node: ComposableNode) {
+        self.node = node
         names = rule.names.map { BytePattern($0) }
         kinds = rule.kinds.reduce(0) { $0 | 1 << $1.rawValue }
         parents = rule.parents.reduce(0) { $0 | Self.bit($1) }
@@ -19,19 +21,20 @@ struct RuleConditions: Sendable {
         condition = rule.condition
     }
 
-    func hold(_ question: borrowing SamplingQuestion, _ scene: SamplingScene) -> Bool {
-        if kinds != 0, kinds & (1 << question.kind.rawValue) == 0 { return false }
+    func holds(_ scene: borrowing SamplingScene) -> Bool {
         if parents != 0, parents & Self.parentBit(scene.branch) == 0 { return false }
+        guard let question = unsafe scene.question else { return false }
+        let kind = unsafe question.pointee.kind
+        if kinds != 0, kinds & (1 << kind.rawValue) == 0 { return false }
         if !names.isEmpty {
-            guard names.contains(where: { unsafe $0.matches(question.name) }) else {
-                return false
-            }
+            let name = unsafe question.pointee.name
+            guard names.contains(where: { unsafe $0.matches(name) }) else { return false }
         }
         if !attributes.isEmpty {
-            guard let given = question.attributes else { return false }
+            guard let given = unsafe question.pointee.attributes else { return false }
             for test in attributes where !test.holds(given) { return false }
         }
-        return condition.map { $0.holds(question.request) } ?? true
+        return condition.map { unsafe $0.holds(question.pointee.request) } ?? true
     }
 
     private static func bit(_ parent: SamplingRule.Parent) -> UInt8 {
