@@ -135,9 +135,13 @@ extension TracerCounts {
         notRecordedSampler = counters.notRecordedSampler
         notRecordedStoreFull = counters.notRecordedStoreFull
         notRecordedAfterShutdown = counters.notRecordedAfterShutdown
-        notRecordedDisabled = counters.notRecordedDisabled
+        // In a forked child tracing is off, too.
+        notRecordedDisabled = counters.notRecordedDisabled + counters.notRecordedForked
         recording = counters.recording
-        endedByCaller = counters.ended
+        // The sweeper's ends come after all ends are counted: read in between, they may be ahead.
+        endedByCaller = counters.ended - min(counters.ended, counters.sweptEnded)
+        endedBySweeper = counters.sweptEnded
+        discardedBySweeper = counters.sweptDropped
         live = liveSlots
         sampledEnded = counters.endedSampled
     }

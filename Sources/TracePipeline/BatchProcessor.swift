@@ -11,10 +11,8 @@ import TraceCore
 /// on flush and at shutdown. With nothing pending and nothing in flight the thread sleeps without a
 /// timer.
 public final class BatchProcessor: Sendable {
-    private let recorder: SpanRecorder
-    private let control: ProcessorControl
+    private let account: ProcessorAccount
     private let thread: SystemThread
-    private let processID: pid_t
     private let joined = Monitor(false)
     private let logger: Logger
     /// How long a shutdown waits for the thread beyond its deadline, to say what became of all spans.
@@ -23,14 +21,14 @@ public final class BatchProcessor: Sendable {
     /// Starts the exporter thread.
     ///
     /// - Parameters:
-    ///   - recorder: whose queue is drained; must have no other consumer.
+    ///   - account: whose recorder's queue is drained; it must have no other consumer.
     ///   - observer: called on the exporter thread as each batch is settled.
+    ///   - chores: run on the exporter thread by the clock; from here on nobody else's.
     init(
-        recorder: SpanRecorder, settings: BatchSettings, exporter: ExporterChoice,
-        observer: BatchObserver?, logger: Logger
+        account: ProcessorAccount, settings: BatchSettings, exporter: ExporterChoice,
+        observer: BatchObserver?, chores: [any ExporterChore] = [], logger: Logger
     ) throws(ConfigurationError) {
         try settings.validate()
-        let control = ProcessorControl(queue: recorder.queue)
         let loopExporter: ExportLoop.Exporter
         switch exporter {
         case .otlp(let otlp):
@@ -43,46 +41,63 @@ public final class BatchProcessor: Sendable {
         }
         // Safe because the loop is handed to its thread and used by nobody else.
         nonisolated(unsafe) let loop = ExportLoop(
-            recorder: recorder, control: control, settings: settings, exporter: loopExporter,
-            observer: observer)
-        self.recorder = recorder
-        self.control = control
+            account: account, settings: settings, exporter: loopExporter, observer: observer,
+            chores: chores)
+        self.account = account
         self.logger = logger
-        processID = getpid()
         thread = SystemThread { unsafe loop.run() }
     }
 
     deinit {
-        guard getpid() == processID else { return }
+        guard account.isOwnProcess else { return }
         let isJoined = joined.withLock { $0 }
         if isJoined { return }
-        if control.monitor.withLock({ $0.shutdownDeadlineNs }) == nil {
+        if account.control.monitor.withLock({ $0.shutdownDeadlineNs }) == nil {
             logger.warning("a tracing pipeline went away without shutdown: what is pending is lost")
         }
-        control.requestShutdown(deadlineNs: 0)
+        requestShutdown(deadlineNs: 0)
         let isFinished =
             !thread.isCurrent
-            && control.monitor.wait(untilNs: TraceClock.monotonicNs + Self.graceNs) {
+            && account.control.monitor.wait(untilNs: TraceClock.monotonicNs + Self.graceNs) {
                 $0.isFinished
             }
         // One that hangs in a user's exporter is left behind: it holds all that it needs.
         if isFinished { thread.join() } else { thread.detach() }
     }
 
+    /// Whether the caller is this processor's exporter thread.
+    var isExporterThread: Bool { thread.isCurrent }
+
+    // MARK: Flush
+
     /// Settles every span whose `end` returned before this call, or says that time was up. Any thread
     /// but the exporter's. After shutdown, and in a forked child, it returns at once.
     public func forceFlush(timeoutMs: Int) -> FlushResult {
-        guard getpid() == processID else { return .completed }
-        precondition(!thread.isCurrent, "a flush on the exporter thread would wait for itself")
-        return control.flush(
-            untilNs: MonotonicTime.deadlineNs(from: TraceClock.monotonicNs, afterMs: timeoutMs))
+        let deadlineNs = MonotonicTime.deadlineNs(
+            from: TraceClock.monotonicNs, afterMs: timeoutMs)
+        guard let ticket = beginFlush() else { return .completed }
+        return finishFlush(ticket, deadlineNs: deadlineNs)
     }
 
-    /// Settles the span that has just ended, however long its export may take. For `afterEnd`.
-    func settleEnded() {
-        guard getpid() == processID, !thread.isCurrent else { return }
-        _ = control.flush(untilNs: .max)
+    /// Asks for a flush without waiting; nil in a forked child.
+    func beginFlush() -> UInt64? {
+        guard account.isOwnProcess else { return nil }
+        precondition(!thread.isCurrent, "a flush on the exporter thread would wait for itself")
+        return account.control.requestFlush()
     }
+
+    func finishFlush(_ ticket: UInt64, deadlineNs: UInt64) -> FlushResult {
+        account.control.waitForFlush(ticket, untilNs: deadlineNs)
+    }
+
+    /// Settles the span that has just ended, however long its export may take: what makes a processor a
+    /// simple one. Returns at once on the exporter thread, and when a shutdown gives up.
+    func settleEnded() {
+        guard account.isOwnProcess, !thread.isCurrent else { return }
+        account.control.flushHoweverLong()
+    }
+
+    // MARK: Shutdown
 
     /// Takes no more spans, exports what is left, and ends the thread. At the deadline requests and
     /// waits to try again are cut off and what is left is dropped, counted as such. Any thread but
@@ -90,32 +105,47 @@ public final class BatchProcessor: Sendable {
     ///
     /// - Returns: `.completed` when no span was dropped for want of time.
     public func shutdown(timeoutMs: Int) -> FlushResult {
-        guard getpid() == processID else { return .completed }
-        precondition(!thread.isCurrent, "a shutdown on the exporter thread would wait for itself")
         let deadlineNs = MonotonicTime.deadlineNs(
             from: TraceClock.monotonicNs, afterMs: timeoutMs)
-        control.requestShutdown(deadlineNs: deadlineNs)
+        requestShutdown(deadlineNs: deadlineNs)
+        return finishShutdown(deadlineNs: deadlineNs)
+    }
+
+    /// Closes the queue and asks the thread to end by `deadlineNs`, without waiting.
+    func requestShutdown(deadlineNs: UInt64) {
+        guard account.isOwnProcess else { return }
+        account.control.requestShutdown(deadlineNs: deadlineNs)
+    }
+
+    func finishShutdown(deadlineNs: UInt64) -> FlushResult {
+        guard account.isOwnProcess else { return .completed }
+        precondition(!thread.isCurrent, "a shutdown on the exporter thread would wait for itself")
+        let monitor = account.control.monitor
         // A user's exporter that does not return cannot be ended: then the thread is left behind.
-        let isFinished = control.monitor.wait(
-            untilNs: deadlineNs.addingReportingOverflow(Self.graceNs).overflow
-                ? .max : deadlineNs + Self.graceNs
-        ) { $0.isFinished }
-        guard isFinished else { return .timedOut }
+        let isFinished = monitor.wait(untilNs: Self.graceNs(after: deadlineNs)) { $0.isFinished }
+        guard isFinished else {
+            monitor.withLockAndSignal { $0.isAbandoned = true }
+            return .timedOut
+        }
         joined.withLock { isJoined in
             if !isJoined { thread.join() }
             isJoined = true
         }
-        let droppedSpans = control.monitor.withLock { $0.ledger.shutdown.spans }
+        let droppedSpans = monitor.withLock { $0.ledger.shutdown.spans }
         return droppedSpans > 0 ? .timedOut : .completed
     }
 
-    /// Where every ended span is, now. Any thread.
-    public var ledger: PipelineLedger {
-        var ledger = control.monitor.withLock { $0.ledger }
-        ledger.add(recorder.counters)
-        return ledger
+    /// When a shutdown gives up on a thread that should have ended at `deadlineNs`.
+    static func graceNs(after deadlineNs: UInt64) -> UInt64 {
+        let (end, overflow) = deadlineNs.addingReportingOverflow(graceNs)
+        return overflow ? .max : end
     }
 
+    // MARK: Books
+
+    /// Where every ended span is, now. Any thread.
+    public var ledger: PipelineLedger { account.ledger }
+
     /// Turns of the exporter thread's loop so far: it stands still while nothing happens.
-    public var exporterTurns: UInt64 { control.monitor.withLock { $0.turns } }
+    public var exporterTurns: UInt64 { account.turns }
 }

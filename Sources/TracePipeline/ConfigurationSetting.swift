@@ -186,6 +186,7 @@ extension AdditionalProcessor {
         switch self {
         case .batch(_, let exporter): "batch to \(exporter.summary)"
         case .simple(let exporter): "simple to \(exporter.summary)"
+        case .custom(let processor): "\(type(of: processor))"
         }
     }
 }

@@ -4,6 +4,14 @@
 import Logging
 import TraceCore
 
+/// Something that the exporter thread does by the clock, beside exporting. Exporter thread only.
+protocol ExporterChore: AnyObject {
+    /// Does what is due by now.
+    func runIfDue(nowNs: UInt64)
+    /// When it wants the thread next; nil: not by the clock.
+    var nextDueNs: UInt64? { get }
+}
+
 /// One thread's loop; nothing here is touched by another thread, but for `control`.
 final class ExportLoop {
     enum Exporter {
@@ -28,6 +36,7 @@ final class ExportLoop {
     private let settings: BatchSettings
     private let exporter: Exporter
     private let observer: BatchObserver?
+    private let chores: [any ExporterChore]
     private let slots: [BatchSlot]
 
     private var lastNumber: UInt64 = 0
@@ -44,15 +53,16 @@ final class ExportLoop {
     private var shutdownDeadlineNs: UInt64?
 
     init(
-        recorder: SpanRecorder, control: ProcessorControl, settings: BatchSettings,
-        exporter: Exporter, observer: BatchObserver?
+        account: ProcessorAccount, settings: BatchSettings, exporter: Exporter,
+        observer: BatchObserver?, chores: [any ExporterChore]
     ) {
-        self.recorder = recorder
+        recorder = account.recorder
         queue = recorder.queue
-        self.control = control
+        control = account.control
         self.settings = settings
         self.exporter = exporter
         self.observer = observer
+        self.chores = chores
         let (count, bodyBytesMax) =
             switch exporter {
             case .http(let http): (http.slotCount, http.bodyBytesMax)
@@ -65,6 +75,7 @@ final class ExportLoop {
     func run() {
         while true {
             takeRequests()
+            if shutdownDeadlineNs == nil { runChores() }
             drive()
             fill()
             drive()
@@ -90,6 +101,12 @@ final class ExportLoop {
             shutdownDeadlineNs = deadlineNs
             if case .http(let http) = exporter { http.beginShutdown(deadlineNs: deadlineNs) }
         }
+    }
+
+    private func runChores() {
+        guard !chores.isEmpty else { return }
+        let nowNs = TraceClock.monotonicNs
+        for chore in chores { chore.runIfDue(nowNs: nowNs) }
     }
 
     private func completeFlushes() {
@@ -229,7 +246,10 @@ final class ExportLoop {
         record.settledCycles = TraceClock.cycles
         slot.record = nil
         slot.isBusy = false
-        control.monitor.withLock { $0.ledger.settle(record) }
+        control.monitor.withLock { state in
+            state.ledger.settle(record)
+            state.durations.add(record)
+        }
         observer?(record)
     }
 
@@ -250,6 +270,11 @@ final class ExportLoop {
             if shutdownDeadlineNs == nil {
                 let wanted = pending == 0 ? 1 : dueSpans
                 guard queue.armWakeup(pendingAtLeast: wanted) else { return }
+            }
+        }
+        if shutdownDeadlineNs == nil {
+            for chore in chores {
+                if let dueNs = chore.nextDueNs { untilNs = min(untilNs ?? .max, dueNs) }
             }
         }
         let isSignalled: Bool
@@ -288,6 +313,6 @@ final class ExportLoop {
         var totals = FateTotals()
         totals.spans = UInt64(spans)
         totals.identitySum = identitySum
-        control.monitor.withLock { $0.ledger.drop(totals, .shutdown) }
+        control.monitor.withLock { $0.ledger.dropUnsent(totals) }
     }
 }

@@ -60,6 +60,13 @@ public struct PipelineLedger: Sendable, Equatable {
     /// Sum of identities over these three; 0 unless the recorder keeps sums.
     public var droppedAtEndIdentitySum: UInt64 = 0
 
+    /// Spans put into batches so far, whatever became of them; for a custom processor: handed over.
+    public var submitted: UInt64 = 0
+    /// Of `shutdown`: spans that were in no batch yet.
+    public var unsent: UInt64 = 0
+    /// Spans that a custom processor saw beside these, since they are only recorded.
+    public var recordedOnly: UInt64 = 0
+
     /// Of the batches given up: those that the server may have taken all the same.
     public var indeterminate = FateTotals()
     /// Requests made, and connects that failed.
@@ -88,6 +95,7 @@ public struct PipelineLedger: Sendable, Equatable {
 
     mutating func begin(_ batch: FateTotals) {
         inFlight.add(batch)
+        submitted += batch.spans
     }
 
     mutating func settle(_ record: BatchRecord) {
@@ -119,6 +127,12 @@ public struct PipelineLedger: Sendable, Equatable {
         }
     }
 
+    /// Drops what was pending when a shutdown's time was up.
+    mutating func dropUnsent(_ pending: FateTotals) {
+        unsent += pending.spans
+        drop(pending, .shutdown)
+    }
+
     /// Fills in what the core counts. Called after the batches were read: downstream before upstream.
     mutating func add(_ counters: CoreCounters) {
         endedSampled = counters.endedSampled
@@ -128,6 +142,13 @@ public struct PipelineLedger: Sendable, Equatable {
         spansTooLarge = counters.droppedOversize
         droppedAtEndIdentitySum = counters.droppedIdentitySum
     }
+}
+
+/// One processor's books, and whose they are.
+public struct ProcessorLedger: Sendable, Equatable {
+    /// Unique in a pipeline: the processor's `otel.component.name`, as `batching_span_processor/0`.
+    public var name: String
+    public var ledger: PipelineLedger
 }
 
 /// One batch from its building to its end, handed to the observer as it is settled.

@@ -12,7 +12,10 @@ final class ProcessorControl: Sendable {
         var shutdownDeadlineNs: UInt64?
         /// The exporter thread has settled everything and does nothing more.
         var isFinished = false
+        /// A shutdown gave up on the thread: nobody waits for it any more.
+        var isAbandoned = false
         var ledger = PipelineLedger()
+        var durations = ExportDurations()
         /// Turns of the exporter thread's loop: wake-ups.
         var turns: UInt64 = 0
     }
@@ -25,17 +28,30 @@ final class ProcessorControl: Sendable {
         self.queue = queue
     }
 
-    /// Settles every span whose `end` returned before, or waits until `deadlineNs` for it.
-    func flush(untilNs deadlineNs: UInt64) -> FlushResult {
+    /// Asks for a flush of every span whose `end` has returned, without waiting for it.
+    func requestFlush() -> UInt64 {
         let ticket = monitor.withLock { state in
             state.flushRequested += 1
             return state.flushRequested
         }
         queue.wake()
+        return ticket
+    }
+
+    /// Waits until that flush is done, at most until `deadlineNs`.
+    func waitForFlush(_ ticket: UInt64, untilNs deadlineNs: UInt64) -> FlushResult {
         let isDone = monitor.wait(untilNs: deadlineNs) {
             $0.flushCompleted >= ticket || $0.isFinished
         }
         return isDone ? .completed : .timedOut
+    }
+
+    /// Flushes and waits for as long as it takes, unless a shutdown gives up on the thread.
+    func flushHoweverLong() {
+        let ticket = requestFlush()
+        _ = monitor.wait(untilNs: .max) {
+            $0.flushCompleted >= ticket || $0.isFinished || $0.isAbandoned
+        }
     }
 
     /// Closes the queue and asks the thread to end by `deadlineNs`. The first call's deadline counts,

@@ -66,6 +66,8 @@ public struct TracingConfiguration: Sendable {
     public var keepsLedger = false
     /// Called as each batch is settled, on the exporter thread.
     public var observer: BatchObserver?
+    /// The pipeline's own figures go there by the clock; nil: nowhere.
+    public var metrics: PipelineMetricsSettings?
     public var logger = Logger(label: "tracemill.pipeline")
     /// Where detectors look.
     var detection = DetectionSource()
@@ -84,6 +86,7 @@ public struct TracingConfiguration: Sendable {
         try exporter.validate()
         try sweeper.validate()
         for processor in additionalProcessors { try processor.validate() }
+        try metrics?.validate()
         guard (0...Int(Int32.max)).contains(resourceDetectorTimeoutMs) else {
             throw .invalidSetting(
                 name: "resourceDetectorTimeoutMs",

@@ -3,54 +3,43 @@
 import Glibc
 import TraceCore
 
-/// Clock, store, queue, exporter thread and exporter. Any thread; shared by many providers, one for
+/// Clock, store, queues, exporter threads and exporters. Any thread; shared by many providers, one for
 /// each service.
 ///
-/// Ends with ``shutdown(timeoutMs:)``; one that goes away without drops what is pending.
+/// Ends with ``shutdown(timeoutMs:)``; one that goes away without drops what is pending. In a forked
+/// child it is inert: nothing records, nothing is sent, flush and shutdown return at once.
 public final class TracingPipeline: Sendable {
     public let recorder: SpanRecorder
+    /// The first processor, of ``TracingConfiguration/processor``.
     public let processor: BatchProcessor
     /// The service named by the configuration.
     public let provider: TracerProvider
+    private let stages: [PipelineStage]
+    private let books: PipelineBooks
+    private let sweeper: SpanSweeper
+    private let report: PipelineMetricsReport?
+    /// The last report, at the first shutdown.
+    private let reported = Monitor<DeadlineCall<Void>?>(nil)
     private let configuration: TracingConfiguration
+    private let processID = getpid()
 
-    /// Starts the exporter thread.
+    /// Starts an exporter thread for each processor that exports.
     ///
     /// - Throws: a setting that cannot be used; nothing is left running then.
     public init(_ configuration: TracingConfiguration) throws(ConfigurationError) {
         try configuration.validate()
         self.configuration = configuration
-        var batch = configuration.batch
-        if case .simple = configuration.processor {
-            batch.batchSpans = 1
-            batch.scheduleDelayMs = 0
-        }
-        var options = configuration.recorder
-        options.queueSpans = batch.queueSpans
-        options.blocksWhenFull = batch.whenFull == .block
-        options.sumsChecked = options.sumsChecked || configuration.keepsLedger
-        var exporter = configuration.exporter
-        if case .otlp(var settings) = exporter, configuration.keepsLedger {
-            settings.numbersBatches = true
-            exporter = .otlp(settings)
-        }
-        do {
-            recorder = try SpanRecorder(options: options)
-        } catch {
-            throw .recorder(error)
-        }
-        recorder.isEnabled = !configuration.isDisabled
-        processor = try BatchProcessor(
-            recorder: recorder, settings: batch, exporter: exporter,
-            observer: configuration.observer, logger: configuration.logger)
-        if case .simple = configuration.processor {
-            // Weak: the recorder holds the hook, and the processor the recorder.
-            recorder.setAfterEnd { [weak processor] in processor?.settleEnded() }
-        }
+        let parts = try PipelineAssembly(configuration)
+        recorder = parts.recorder
+        processor = parts.primary
+        stages = parts.stages
+        books = parts.books
+        sweeper = parts.sweeper
+        report = parts.report
         provider = TracerProvider(
-            recorder: recorder,
-            resource: configuration.resource(), sampler: configuration.sampler,
-            limits: configuration.limits)
+            recorder: recorder, resource: configuration.resource(),
+            sampler: configuration.sampler, limits: configuration.limits,
+            namesApplicationTracers: configuration.createsApplicationTracers)
     }
 
     /// A provider of another service over the same pipeline, with the configuration's limits.
@@ -63,44 +52,116 @@ public final class TracingPipeline: Sendable {
         TracerProvider(
             recorder: recorder,
             resource: Self.resource(serviceName: serviceName, attributes: attributes),
-            sampler: sampler ?? configuration.sampler, limits: configuration.limits)
+            sampler: sampler ?? configuration.sampler, limits: configuration.limits,
+            namesApplicationTracers: configuration.createsApplicationTracers)
     }
 
-    /// See ``BatchProcessor/forceFlush(timeoutMs:)``.
+    // MARK: Flush and shutdown
+
+    /// Settles every span whose `end` returned before this call, in every processor, or says that time
+    /// was up. All are asked at once, then waited for in their order, with one deadline: one that hangs
+    /// takes no time from another. See ``BatchProcessor/forceFlush(timeoutMs:)``.
     public func forceFlush(timeoutMs: Int = 30_000) -> FlushResult {
-        processor.forceFlush(timeoutMs: timeoutMs)
+        guard isOwnProcess else { return .completed }
+        let deadlineNs = deadlineNs(afterMs: timeoutMs)
+        let waits = stages.map { stage -> () -> FlushResult in
+            switch stage {
+            case .exporting(let processor):
+                guard let ticket = processor.beginFlush() else { return { .completed } }
+                return { processor.finishFlush(ticket, deadlineNs: deadlineNs) }
+            case .custom(let host):
+                guard let pending = host.beginFlush(deadlineNs: deadlineNs) else {
+                    return { .completed }
+                }
+                return { host.finishFlush(pending, deadlineNs: deadlineNs) }
+            }
+        }
+        return Self.combined(waits.map { $0() })
     }
 
-    /// See ``BatchProcessor/shutdown(timeoutMs:)``.
+    /// Takes no more spans, lets every processor finish, and ends their threads; all side by side, with
+    /// one deadline. See ``BatchProcessor/shutdown(timeoutMs:)``. Spans that still live are not ended.
+    ///
+    /// Called again, or by several threads, each waits for the end and gets the result; the earliest
+    /// deadline counts. It returns at most half a second after the deadline, whatever hangs.
     public func shutdown(timeoutMs: Int = 30_000) -> FlushResult {
-        processor.shutdown(timeoutMs: timeoutMs)
+        guard isOwnProcess else { return .completed }
+        let deadlineNs = deadlineNs(afterMs: timeoutMs)
+        // The first closes the recorder: after that the others get nothing new.
+        for case .exporting(let processor) in stages {
+            processor.requestShutdown(deadlineNs: deadlineNs)
+        }
+        for case .custom(let host) in stages { host.beginShutdown(deadlineNs: deadlineNs) }
+        let results = stages.map { stage in
+            switch stage {
+            case .exporting(let processor): processor.finishShutdown(deadlineNs: deadlineNs)
+            case .custom(let host):
+                host.finishShutdown(untilNs: BatchProcessor.graceNs(after: deadlineNs))
+            }
+        }
+        // A processor of the user's may hold this pipeline.
+        recorder.setStartHook(nil)
+        recorder.setEndHook(nil)
+        reportLast(untilNs: BatchProcessor.graceNs(after: deadlineNs))
+        return Self.combined(results)
     }
 
-    /// Where every ended span is.
+    private func reportLast(untilNs deadlineNs: UInt64) {
+        guard let report else { return }
+        let call = reported.withLock { call in
+            let last = call ?? DeadlineCall { [books] in report.report(books.metrics) }
+            call = last
+            return last
+        }
+        _ = call.wait(untilNs: deadlineNs)
+    }
+
+    /// In a forked child locks may be held by threads that are not there.
+    private var isOwnProcess: Bool { getpid() == processID }
+
+    private func deadlineNs(afterMs timeoutMs: Int) -> UInt64 {
+        MonotonicTime.deadlineNs(from: TraceClock.monotonicNs, afterMs: timeoutMs)
+    }
+
+    private static func combined(_ results: [FlushResult]) -> FlushResult {
+        results.contains(.timedOut) ? .timedOut : .completed
+    }
+
+    // MARK: Sweeping
+
+    /// Sweeps now, on the calling thread, by the rules of ``TracingConfiguration/sweeper``; the exporter
+    /// thread does the same once an interval. Linear in the spans that ever lived at one time.
+    ///
+    /// - Returns: nil when a sweep is under way, and in a forked child.
+    public func sweep() -> SweepResult? { isOwnProcess ? sweeper.sweep() : nil }
+
+    // MARK: Books
+
+    /// Where every ended span is, in the first processor.
     public var ledger: PipelineLedger { processor.ledger }
+
+    /// The same for every processor, in their order: the first one's first.
+    public var ledgers: [ProcessorLedger] { books.ledgers }
+
+    /// The pipeline's own figures now. Reads what is counted anyway; any thread.
+    public var metrics: PipelineMetrics { books.metrics }
 
     /// The resource's attributes: `service.name` first, then what was given, then what names this SDK
     /// where that was not given (resource semantic conventions, "Telemetry SDK").
     private static func resource(
-        serviceName: String?, attributes: [(key: String, value: String)]
+        serviceName: String, attributes: [(key: String, value: String)]
     ) -> Resource {
         var all = SpanAttributes()
-        let given = attributes.last { $0.key == "service.name" }?.value
-        let name = serviceName ?? given ?? "unknown_service:\(processName)"
-        all.set(AttributeKey("service.name"), name)
+        all.set(AttributeKey("service.name"), serviceName)
         var keys: Set<String> = ["service.name"]
         let own = [
-            (key: "telemetry.sdk.name", value: "tracemill"),
-            (key: "telemetry.sdk.language", value: "swift"),
+            (key: "telemetry.sdk.name", value: TelemetrySDK.name),
+            (key: "telemetry.sdk.language", value: TelemetrySDK.language),
+            (key: "telemetry.sdk.version", value: TelemetrySDK.version),
         ]
         for (key, value) in attributes + own where keys.insert(key).inserted {
             all.set(AttributeKey(key), value)
         }
         return Resource(attributes: all)
-    }
-
-    private static var processName: String {
-        let path = CommandLine.arguments.first ?? ""
-        return String(path.split(separator: "/").last ?? "tracemill")
     }
 }

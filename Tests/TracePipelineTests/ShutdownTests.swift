@@ -166,8 +166,11 @@ import TraceCore
     func hangingExporter() throws {
         let gate = GatedExporter(isOpen: false)
         do {
-            let pipeline = try PipelineHarness.pipeline(exporter: .custom(gate))
+            let pipeline = try PipelineHarness.pipeline(exporter: .custom(gate)) {
+                $0.batch.batchSpans = 1
+            }
             PipelineHarness.end(1, of: pipeline)
+            gate.waitForExports(1)
             #expect(pipeline.shutdown(timeoutMs: 10) == .timedOut)
             #expect(pipeline.ledger.inFlight.spans == 1)
             #expect(pipeline.ledger.isBalanced)

@@ -1,0 +1,119 @@
+// From the books to the figures.
+
+import TraceCore
+
+/// The books of all processors of a pipeline, in their order. Any thread.
+final class PipelineBooks: Sendable {
+    enum Entry: Sendable {
+        case exporting(ProcessorAccount)
+        case custom(SpanProcessorHost)
+    }
+
+    let recorder: SpanRecorder
+    let entries: [Entry]
+
+    init(recorder: SpanRecorder, entries: [Entry]) {
+        self.recorder = recorder
+        self.entries = entries
+    }
+
+    var ledgers: [ProcessorLedger] {
+        entries.map { entry in
+            switch entry {
+            case .exporting(let account):
+                ProcessorLedger(name: account.processor.name, ledger: account.ledger)
+            case .custom(let host): ProcessorLedger(name: host.name, ledger: host.ledger)
+            }
+        }
+    }
+
+    var metrics: PipelineMetrics {
+        var metrics = PipelineMetrics()
+        for entry in entries {
+            switch entry {
+            case .exporting(let account): metrics.add(account)
+            case .custom(let host): metrics.add(host)
+            }
+        }
+        // Upstream last, so that no figure is ahead of one that it comes from.
+        metrics.add(recorder.counters)
+        return metrics
+    }
+}
+
+extension PipelineMetrics {
+    /// Spans by what the sampler said; those that were not recorded since the store was full count as
+    /// dropped, which they are. Starts with tracing off or shut down make no span.
+    fileprivate mutating func add(_ counters: CoreCounters) {
+        for (result, value) in [
+            ("DROP", counters.notRecordedSampler + counters.notRecordedStoreFull),
+            ("RECORD_ONLY", counters.recordingOnly),
+            ("RECORD_AND_SAMPLE", counters.recording - counters.recordingOnly),
+        ] {
+            add("span.started", .counter, value, ["otel.span.sampling_result": result])
+        }
+        add("span.live", .upDownCounter, counters.live, [:])
+    }
+
+    fileprivate mutating func add(_ account: ProcessorAccount) {
+        let ledger = account.ledger
+        let processor = account.processor.attributes
+        let exporter = account.exporter.attributes
+        add("processor.span.queue.size", .upDownCounter, ledger.queued, processor)
+        add(
+            "processor.span.queue.capacity", .upDownCounter,
+            UInt64(account.recorder.queue.capacitySpans), processor)
+        // "considered to be processed already when it has been submitted to the exporter"
+        add("processor.span.processed", .counter, ledger.submitted, processor)
+        addFailed(
+            "processor.span.processed", processor,
+            [
+                ("queue_full", ledger.queueFull), ("already_shutdown", ledger.afterShutdown),
+                ("oversize", ledger.spansTooLarge), ("shutdown", ledger.unsent),
+            ])
+        add("exporter.span.inflight", .upDownCounter, ledger.inFlight.spans, exporter)
+        add(
+            "exporter.span.exported", .counter,
+            ledger.acknowledged.spans + ledger.partlyAcknowledged.spans, exporter)
+        addFailed(
+            "exporter.span.exported", exporter,
+            [
+                ("rejected", ledger.rejected), ("refused", ledger.refused.spans),
+                ("retries_exhausted", ledger.retriesExhausted.spans),
+                ("oversize", ledger.oversize.spans),
+                ("shutdown", ledger.shutdown.spans - ledger.unsent),
+            ])
+        let histograms = account.durations.byErrorType.sorted { ($0.key ?? "") < ($1.key ?? "") }
+        for (errorType, durations) in histograms {
+            var attributes = exporter
+            attributes["error.type"] = errorType
+            self.durations.append(
+                DurationPoint(
+                    name: Self.exportDurationName, attributes: attributes, durations: durations))
+        }
+    }
+
+    /// A custom processor has no queue and no exporter that the pipeline knows of.
+    fileprivate mutating func add(_ host: SpanProcessorHost) {
+        let ledger = host.ledger
+        let attributes = ["otel.component.name": host.name, "otel.component.type": host.type]
+        add(
+            "processor.span.processed", .counter, ledger.acknowledged.spans + ledger.recordedOnly,
+            attributes)
+        addFailed(
+            "processor.span.processed", attributes,
+            [("already_shutdown", ledger.afterShutdown), ("unreadable", ledger.refused.spans)])
+    }
+
+    static let exportDurationName = "otel.sdk.exporter.operation.duration"
+
+    private mutating func addFailed(
+        _ name: String, _ attributes: [String: String], _ failures: [(type: String, spans: UInt64)]
+    ) {
+        for failure in failures where failure.spans > 0 {
+            add(
+                name, .counter, failure.spans,
+                attributes.merging(["error.type": failure.type]) { $1 })
+        }
+    }
+}
