@@ -102,6 +102,7 @@ struct ConfigurationSetting: Sendable {
     private static let exporter = [
         Self("exporter", ["OTEL_TRACES_EXPORTER"]) { $0.exporter.summary },
         otlp("endpoint", signal("ENDPOINT")) { $0.printableEndpoint },
+        otlp("encoding", signal("PROTOCOL")) { $0.encoding.protocolName },
         otlp("headers", signal("HEADERS")) { list($0.headers.map { "\($0)" }) },
         otlp("compression", signal("COMPRESSION")) { $0.compression.rawValue },
         otlp("timeoutMs", signal("TIMEOUT")) { orNone($0.timeoutMs) },

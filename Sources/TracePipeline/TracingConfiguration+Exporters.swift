@@ -67,13 +67,17 @@ extension TracingConfiguration {
                 "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL",
             ])
         else { return }
-        switch value.trimmedOfSpaces.lowercased() {
-        case "http/protobuf": environment.use(name)
-        default:
+        let text = value.trimmedOfSpaces.lowercased()
+        guard let encoding = OTLPEncoding.allCases.first(where: { $0.protocolName == text }) else {
+            let known = OTLPEncoding.allCases.map(\.protocolName).joined(separator: " and ")
             environment.warn(
                 name,
-                "\"\(Environment.shown(value))\" is not spoken; http/protobuf is used")
+                "\"\(Environment.shown(value))\" is not spoken here, only \(known); "
+                    + "\(settings.encoding.protocolName) is used")
+            return
         }
+        settings.encoding = encoding
+        environment.use(name)
     }
 
     /// The signal's own endpoint is used as it is; the base endpoint gets `/v1/traces` appended to its
@@ -110,5 +114,15 @@ extension TracingConfiguration {
         }
         if !headers.isEmpty { environment.use(name) }
         return headers
+    }
+}
+
+extension OTLPEncoding {
+    /// As in OTEL_EXPORTER_OTLP_PROTOCOL.
+    var protocolName: String {
+        switch self {
+        case .protobuf: "http/protobuf"
+        case .json: "http/json"
+        }
     }
 }

@@ -168,6 +168,15 @@ struct VariableTests {
                 ("a b=s3cret", "letters, digits"), ("content-type=s3cret", "sets this header"),
             ])
         + signal(
+            "PROTOCOL", "exporter.encoding", good: "HTTP/JSON", expected: "http/json",
+            bad: [
+                (
+                    "grpc",
+                    "\"grpc\" is not spoken here, only http/protobuf and http/json; "
+                        + "http/protobuf is used"
+                )
+            ])
+        + signal(
             "COMPRESSION", "exporter.compression", good: "GZIP", expected: "gzip",
             bad: [("zstd", "\"zstd\" is not one of none, gzip; none is used")])
         + signal(
