@@ -139,6 +139,10 @@ public struct SpanLink: Sendable {
         } else if parent == nil, sampler.isSimple(for: .empty) {
             return sampler.keepsRoot(traceLow: traceID.low) ? .recordAndSample : .drop
         }
+        guard sampler.looksAtSpan else {
+            return sampler.decide(parent: parent, traceID: traceID, startUnixNano: unixNano)
+                .decision
+        }
         return unsafe sampler.decide(
             SamplingQuestion(
                 parent: parent, traceID: traceID,
@@ -214,11 +218,14 @@ public struct SpanLink: Sendable {
             unsafe startTimeUnixNano
             ?? producer.pointee.anchor.unixNano(
                 at: RecorderCore.ticks(core), usesCycles: core.pointee.usesCycles)
-        let verdict = unsafe sampler.decide(
-            SamplingQuestion(
-                parent: parent, traceID: traceID,
-                name: UnsafeRawBufferPointer(start: name.pointer, count: name.count), kind: kind,
-                attributes: attributes, links: links, startUnixNano: unixNano))
+        let verdict =
+            sampler.looksAtSpan
+            ? unsafe sampler.decide(
+                SamplingQuestion(
+                    parent: parent, traceID: traceID,
+                    name: UnsafeRawBufferPointer(start: name.pointer, count: name.count),
+                    kind: kind, attributes: attributes, links: links, startUnixNano: unixNano))
+            : sampler.decide(parent: parent, traceID: traceID, startUnixNano: unixNano)
         var context = SpanContext(
             traceID: traceID, spanID: spanID,
             flags: isChild ? parent!.flags.intersection(.random) : .random,
