@@ -15,7 +15,7 @@ SOURCES = find $(wildcard Package.swift Sources Tests Benchmarks Examples) -name
 	-not -path '*/Generated/*' -not -path '*/.build*' -print0
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run test tsan lint format bench benchmarks otlp-definition clean
+.PHONY: help install build run test tsan lint format bench benchmarks shop shop-test otlp-definition clean
 
 help: ## List the targets
 	@echo 'make TARGET [ARGS="…"] [SCENARIO=file] [JOBS=n]'
@@ -49,6 +49,12 @@ bench: build ## Measure the cost of each part on this machine
 benchmarks: install ## Run the benchmark package (some of it: ARGS="--filter 'span.*'")
 	$(SWIFT) package --package-path Benchmarks benchmark $(if $(MAKE_TERMOUT),,--no-progress) $(ARGS)
 
+shop: install ## Run the example: six services, their traces drawn as trees
+	$(SWIFT) run --package-path Examples/Shop --jobs $(JOBS) shop
+
+shop-test: install ## Run the example's tests, in a package of its own
+	$(SWIFT) test --package-path Examples/Shop --disable-xctest --jobs $(JOBS) $(ARGS)
+
 otlp-definition: ## Regenerate the tests' OTLP types (needs protoc)
 	$(SWIFT) build --jobs $(JOBS) --product protoc-gen-swift
 	protoc --plugin=protoc-gen-swift=.build/debug/protoc-gen-swift \
@@ -56,4 +62,4 @@ otlp-definition: ## Regenerate the tests' OTLP types (needs protoc)
 		--swift_opt=Visibility=Public OTLPTrace.proto
 
 clean: ## Remove what builds leave behind
-	rm -rf .build .build-* Benchmarks/.build
+	rm -rf .build .build-* Benchmarks/.build Examples/*/.build

@@ -70,6 +70,14 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // The example, which is a package of its own as well: built and tested here so that it keeps up.
+        .target(
+            name: "Shop", dependencies: ["TraceCore", "TracePipeline"],
+            path: "Examples/Shop/Sources/Shop", swiftSettings: strict),
+        .testTarget(
+            name: "ShopTests", dependencies: ["Shop", "TraceCore", "TracePipeline"],
+            path: "Examples/Shop/Tests/ShopTests", swiftSettings: strict),
+
         // What tests share. OTLPDefinition is generated: no strict settings there.
         .target(
             name: "OTLPDefinition",
