@@ -107,7 +107,8 @@ public struct SinkTrace: Codable, Sendable, Equatable {
         public var droppedAttributesCount: UInt32
     }
 
-    /// A double in protobuf's JSON: a number, or a string for what JSON has no number for.
+    /// A double in protobuf's JSON: a number, or a string for what has no number in JSON and for a zero
+    /// below zero, whose sign `JSONEncoder` forgets.
     public struct DoubleText: Codable, Sendable, Equatable {
         /// The number.
         public var value: Double
@@ -115,7 +116,7 @@ public struct SinkTrace: Codable, Sendable, Equatable {
         /// A double for JSON.
         public init(_ value: Double) { self.value = value }
 
-        /// Reads a number or one of the three strings.
+        /// Reads a number or one of the four strings.
         public init(from decoder: any Decoder) throws {
             let container = try decoder.singleValueContainer()
             if let number = try? container.decode(Double.self) {
@@ -126,16 +127,19 @@ public struct SinkTrace: Codable, Sendable, Equatable {
             case "NaN": value = .nan
             case "Infinity": value = .infinity
             case "-Infinity": value = -.infinity
+            case "-0": value = -0.0
             default:
                 throw DecodingError.dataCorruptedError(
                     in: container, debugDescription: "not a double")
             }
         }
 
-        /// Writes a number or one of the three strings.
+        /// Writes a number or one of the four strings.
         public func encode(to encoder: any Encoder) throws {
             var container = encoder.singleValueContainer()
-            if value.isFinite {
+            if value == 0, value.sign == .minus {
+                try container.encode("-0")
+            } else if value.isFinite {
                 try container.encode(value)
             } else {
                 try container.encode(value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity")
