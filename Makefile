@@ -15,7 +15,7 @@ SOURCES = find $(wildcard Package.swift Sources Tests Benchmarks Examples) -name
 	-not -path '*/Generated/*' -not -path '*/.build*' -print0
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run test tsan lint format bench benchmarks shop shop-test otlp-definition clean
+.PHONY: help install build run test tsan lint format bench benchmarks shop shop-test interop otlp-definition clean
 
 help: ## List the targets
 	@echo 'make TARGET [ARGS="…"] [SCENARIO=file] [JOBS=n]'
@@ -54,6 +54,9 @@ shop: install ## Run the example: six services, their traces drawn as trees
 
 shop-test: install ## Run the example's tests, in a package of its own
 	$(SWIFT) test --package-path Examples/Shop --disable-xctest --jobs $(JOBS) $(ARGS)
+
+interop: install ## Compare with Python's OpenTelemetry packages (pip brings them; ARGS="--seed 2")
+	@SWIFT="$(SWIFT)" JOBS="$(JOBS)" Tests/interop/run $(ARGS)
 
 otlp-definition: ## Regenerate the tests' OTLP types (needs protoc)
 	$(SWIFT) build --jobs $(JOBS) --product protoc-gen-swift

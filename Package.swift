@@ -125,5 +125,9 @@ let package = Package(
             name: "TraceLoadTests", dependencies: ["TraceLoad", "TraceCore", "TraceResults"],
             swiftSettings: strict),
         .testTarget(name: "EndToEndTests", dependencies: ["tracemill"], swiftSettings: strict),
+        // What `make interop` compares with other SDKs.
+        .executableTarget(
+            name: "interop-probe", dependencies: ["TraceCore", "TracePipeline"],
+            path: "Tests/interop/Probe", swiftSettings: strict),
     ]
 )
