@@ -1,5 +1,6 @@
 // Turning the calls of hooks and followers off and on while spans start and end.
 import CThread
+import Synchronization
 
 extension SpanRecorder {
     /// Whether starts and ends call the hooks and copy to followers; on once there are any. Off, they cost
