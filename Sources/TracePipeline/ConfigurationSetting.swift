@@ -129,6 +129,7 @@ struct ConfigurationSetting: Sendable {
         },
         Self("recorder.clock") { "\($0.recorder.clock)" },
         Self("keepsLedger") { "\($0.keepsLedger)" },
+        Self("metrics") { $0.metrics.map { "every \($0.intervalMs) ms" } ?? "(none)" },
     ]
 
     private static func otlp(

@@ -1,6 +1,7 @@
 // The command: arguments and wiring. What it does is in the modules.
 import ArgumentParser
 import Glibc
+import TracePipeline
 import TraceResults
 
 @main
@@ -55,7 +56,7 @@ struct Tracemill: ParsableCommand {
 
 /// What was built.
 enum Build {
-    static let version = "0.1.0"
+    static let version = TelemetrySDK.version
 }
 
 /// The end of a command: what to say, and the exit code.
