@@ -113,9 +113,8 @@ public enum Propagator: Sendable {
     ///
     /// Baggage in the carrier is added to the context's: of the same name, the carrier's value counts.
     public func extract(
-        from carrier: HeaderBuffer, into context: TraceContext = .empty
+        from carrier: HeaderBuffer, into context: consuming TraceContext = .empty
     ) -> TraceContext {
-        var context = context
         extract(from: carrier, updating: &context)
         return context
     }

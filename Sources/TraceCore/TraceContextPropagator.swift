@@ -25,10 +25,23 @@ public enum TraceContextPropagator {
 
     @inline(never)
     private static func injectState(_ state: TraceState, into headers: inout HeaderBuffer) {
-        let state = TraceStateSyntax.shortened(state.bytes)
-        guard !state.isEmpty else { return }
-        unsafe headers.append("tracestate", valueCount: state.count) { value in
-            unsafe state.withUnsafeBytes { unsafe value.copyMemory(from: $0) }
+        unsafe state.withUTF8 { members in
+            if members.count <= TraceStateSyntax.byteCountMax {
+                unsafe appendState(members, to: &headers)
+            } else {
+                unsafe TraceStateSyntax.shortened(Array(members)).withUnsafeBytes {
+                    unsafe appendState($0, to: &headers)
+                }
+            }
+        }
+    }
+
+    private static func appendState(
+        _ members: UnsafeRawBufferPointer, to headers: inout HeaderBuffer
+    ) {
+        guard unsafe !members.isEmpty else { return }
+        unsafe headers.append("tracestate", valueCount: members.count) { value in
+            unsafe value.copyMemory(from: members)
         }
     }
 
@@ -47,12 +60,31 @@ public enum TraceContextPropagator {
             }
         }
         guard parentCount == 1 else { return nil }
-        if stateCount > 0 { context?.traceState = state(in: headers) }
+        // Only now: a state without a parent is not worth reading.
+        if stateCount > 0, context != nil {
+            context?.traceState =
+                stateCount == 1 ? singleState(in: headers) : joinedState(in: headers)
+        }
         return context
     }
 
+    /// The state in the only line. A sampling threshold alone, the most frequent one by far, takes no memory.
     @inline(never)
-    private static func state(in headers: HeaderBuffer) -> TraceState {
+    private static func singleState(in headers: HeaderBuffer) -> TraceState {
+        var state = TraceState.empty
+        unsafe headers.forEachValue(of: "tracestate") { line in
+            if let threshold = unsafe threshold(HeaderValue.trimmed(line)) {
+                state = TraceState(threshold: threshold)
+            } else if line.count < traceStateBytesMax {
+                state = unsafe self.state([UInt8](line))
+            }
+        }
+        return state
+    }
+
+    /// The state in all lines, joined in their order.
+    @inline(never)
+    private static func joinedState(in headers: HeaderBuffer) -> TraceState {
         var joined: [UInt8] = []
         var isTooLong = false
         unsafe headers.forEachValue(of: "tracestate") { value in
@@ -63,8 +95,30 @@ public enum TraceContextPropagator {
             if !joined.isEmpty { joined.append(UInt8(ascii: ",")) }
             unsafe joined.append(contentsOf: value)
         }
-        if isTooLong || joined.isEmpty { return .empty }
-        return TraceState(header: String(decoding: joined, as: UTF8.self)) ?? .empty
+        return isTooLong ? .empty : state(joined)
+    }
+
+    private static func state(_ members: [UInt8]) -> TraceState {
+        // A state that is known as it stands is well-formed, and the spans of a trace bring the same again.
+        if let known = TraceStateTable.known(members) { return known }
+        return TraceStateSyntax.normalize(members).map(TraceStateTable.intern) ?? .empty
+    }
+
+    /// Reads `ot=th:` with 1…14 digits and nothing else; nil for any other state, and where a zero at the
+    /// end says that this is not the shortest form.
+    private static func threshold(_ members: UnsafeRawBufferPointer) -> UInt64? {
+        let prefix: StaticString = "ot=th:"
+        let digits = members.count - prefix.utf8CodeUnitCount
+        guard digits >= 1, digits <= 14 else { return nil }
+        for index in 0..<prefix.utf8CodeUnitCount
+        where unsafe members[index] != prefix.utf8Start[index] { return nil }
+        var threshold: UInt64 = 0
+        for index in prefix.utf8CodeUnitCount..<members.count {
+            guard let digit = unsafe LowerHexadecimal.digit(members[index]) else { return nil }
+            threshold = threshold << 4 | UInt64(digit)
+        }
+        guard digits == 1 || threshold & 15 != 0 else { return nil }
+        return threshold << UInt64(4 * (14 - digits))
     }
 
     /// `00-<trace id>-<span id>-<flags>`, 55 bytes.
@@ -108,17 +162,27 @@ public enum TraceContextPropagator {
 }
 
 extension TraceStateSyntax {
+    /// What must travel at least, and does at most.
+    static let byteCountMax = 512
+
     /// At most 512 bytes: whole members are dropped, those over 128 bytes first, then from the end.
     static func shortened(_ state: [UInt8]) -> [UInt8] {
-        guard state.count > 512 else { return state }
+        guard state.count > byteCountMax else { return state }
         var members = state.split(separator: UInt8(ascii: ","))
         func size() -> Int { members.reduce(0) { $0 + $1.count + 1 } - 1 }
         for index in members.indices.reversed() where members[index].count > 128 {
-            if size() <= 512 { break }
+            if size() <= byteCountMax { break }
             members.remove(at: index)
         }
-        while size() > 512 { members.removeLast() }
+        while size() > byteCountMax { members.removeLast() }
         return Array(members.joined(separator: [UInt8(ascii: ",")]))
+    }
+}
+
+extension TraceStateTable {
+    /// The state that is interned with exactly these bytes.
+    fileprivate static func known(_ bytes: [UInt8]) -> TraceState? {
+        table.withLock { table in table.known[bytes].map { TraceState(handle: $0) } }
     }
 }
 
@@ -141,7 +205,7 @@ enum LowerHexadecimal {
     }
 
     @inline(__always)
-    private static func digit(_ byte: UInt8) -> UInt8? {
+    static func digit(_ byte: UInt8) -> UInt8? {
         switch byte {
         case 0x30...0x39: byte &- 0x30
         case 0x61...0x66: byte &- 0x57

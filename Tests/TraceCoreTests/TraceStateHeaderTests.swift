@@ -150,6 +150,26 @@ import Testing
         #expect(TraceState(header: "small=again")?.header == "small=again")
     }
 
+    @Test(
+        "A threshold alone reads the same as by the general way",
+        arguments: [
+            "ot=th:8", "ot=th:0", "ot=th:00", "ot=th:80", "ot=th:08", "ot=th:fffffffffffff8",
+            "ot=th:123456789abcde", "ot=th:123456789abcdef", "ot=th:", "ot=th:g", "ot=th:F",
+            "ot=th:8;rv:01234567890abc", "ot=TH:8", "OT=th:8", "ot=th8", "ot=rv:8", "ot=th:8,a=1",
+            "a=1,ot=th:8", "ot=th:8,", " ot=th:8\t", "ot=th: 8", "ot=th:8=",
+        ])
+    func thresholdAlone(header: String) {
+        let general = TraceState(header: header) ?? .empty
+        for lines in [[header], [header, ""], ["", header]] {
+            let context = TraceContextTests.extract(
+                [("traceparent", TraceContextTests.traceparent)] + lines.map { ("tracestate", $0) })
+            #expect(context?.traceState == general)
+            var headers = HeaderBuffer()
+            if let context { TraceContextPropagator.inject(context, into: &headers) }
+            #expect(headers.first("tracestate") ?? "" == general.header)
+        }
+    }
+
     // MARK: Published vectors
 
     /// Facts from w3c/trace-context, test/test.py: header lines, and what of `expected` must be carried on;
