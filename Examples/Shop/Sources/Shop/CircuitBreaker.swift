@@ -48,7 +48,7 @@ actor CircuitBreaker {
     func call<Value: Sendable>(
         _ service: String, _ operation: @Sendable () async throws -> Value
     ) async throws -> Value {
-        let state = state(of: service)
+        let state = admit(service)
         let attributes: SpanAttributes = ["service": .string(service)]
         return try await tracer.withSpan(
             "circuit_breaker.call",
@@ -64,8 +64,6 @@ actor CircuitBreaker {
                 return .failure(CircuitOpen(service: service))
             case .halfOpen:
                 span.addEvent(Event.attempt, attributes: attributes)
-                // For everybody else it stays open until this attempt is over.
-                circuits[service] = .open(until: now() + openFor)
             }
             do {
                 let value = try await operation()
@@ -86,6 +84,14 @@ actor CircuitBreaker {
         case .closed, nil: .closed
         case .open(let end): now() < end ? .open : .halfOpen
         }
+    }
+
+    /// The state that a call finds.
+    private func admit(_ service: String) -> State {
+        let state = state(of: service)
+        // For everybody else it stays open until this attempt is over.
+        if state == .halfOpen { circuits[service] = .open(until: now() + openFor) }
+        return state
     }
 
     private func record(_ service: String, isSuccess: Bool, isAttempt: Bool) {

@@ -120,7 +120,35 @@ struct CircuitBreakerTests {
         #expect(calls == [failure, failure, failure, attempt, refusal, refusal, refusal, success])
     }
 
-    @Test("What began before it opened neither closes it nor keeps it open")
+    @Test("Of many callers that find it half open, one gets through", .timeLimit(.minutes(1)))
+    func concurrentAttempts() async throws {
+        let bench = try BreakerBench()
+        let (refusals, refused) = AsyncStream.makeStream(of: Void.self)
+        let calls = try await bench.calls {
+            for _ in 1...3 { await bench.fail() }
+            bench.shop.time.advance(by: .seconds(30))
+            await withTaskGroup { group in
+                for _ in 1...50 {
+                    group.addTask {
+                        do {
+                            try await bench.breaker.call("payments") {
+                                // Under way until the other 49 have tried.
+                                var rest = 49
+                                for await _ in refusals {
+                                    rest -= 1
+                                    if rest == 0 { break }
+                                }
+                            }
+                        } catch { refused.yield() }
+                    }
+                }
+            }
+        }
+        #expect(calls.count { $0 == attempt } == 1)
+        #expect(calls.count { $0 == refusal } == 49)
+    }
+
+    @Test("What began before it opened does not close it when it succeeds")
     func lateOutcomes() async throws {
         let bench = try BreakerBench()
         _ = try await bench.shop.spans { _ in
@@ -129,6 +157,22 @@ struct CircuitBreakerTests {
             }
             #expect(await bench.breaker.state(of: "payments") == .open)
             bench.shop.time.advance(by: .seconds(30))
+            #expect(await bench.breaker.state(of: "payments") == .halfOpen)
+        }
+    }
+
+    @Test("A failure that comes late does not keep it open for longer")
+    func lateFailure() async throws {
+        let bench = try BreakerBench()
+        _ = try await bench.shop.spans { _ in
+            await #expect(throws: Outage.self) {
+                try await bench.breaker.call("payments") {
+                    for _ in 1...3 { await bench.fail() }
+                    bench.shop.time.advance(by: .seconds(10))
+                    throw Outage()
+                }
+            }
+            bench.shop.time.advance(by: .seconds(20))
             #expect(await bench.breaker.state(of: "payments") == .halfOpen)
         }
     }

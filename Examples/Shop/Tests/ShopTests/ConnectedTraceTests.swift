@@ -191,6 +191,22 @@ struct ConnectedTraceTests {
         #expect(headers.values(of: "baggage").isEmpty)
     }
 
+    @Test(
+        "A service sees nothing of its caller's task: a context that is not in the headers is lost")
+    func processBoundary() async throws {
+        let shop = try TestShop()
+        let spans = try await shop.spans { customer in
+            shop.fleet.network.register("user-service") { request in
+                #expect(!TraceContext.current.spanContext.isValid)
+                #expect(TraceContext.current.baggage.isEmpty)
+                #expect(request.headers.values(of: "baggage") == ["user.id=user123"])
+                return HTTPResponse(200)
+            }
+            #expect(await customer.look(at: "user123").status == 200)
+        }
+        #expect(spans.count == 2)
+    }
+
     @Test("HTTP and database spans have the conventions' attributes")
     func conventions() async throws {
         let spans = try await TestShop().spans { await $0.look(at: "user123") }

@@ -30,6 +30,17 @@ struct DependencyTests {
         #expect(DependencyGraph(spans: spans).edges == Self.drawn)
     }
 
+    @Test("A service that answers is known by its own name, not by the address it was called at")
+    func otherAddress() async throws {
+        var spans = try await TestShop().spans { await $0.look(at: "user123") }
+        for index in spans.indices where spans[index]["server.address"] == "auth-service" {
+            spans[index].attributes.append(.init(key: "server.address", value: "10.0.0.7"))
+        }
+        let edges = DependencyGraph(spans: spans).edges
+        #expect(edges.contains(.init("user-service", "auth-service")))
+        #expect(!edges.contains { $0.to == "10.0.0.7" })
+    }
+
     @Test("A service that is down is still depended on")
     func serviceDown() async throws {
         let shop = try TestShop()
