@@ -252,4 +252,13 @@ import TraceCore
         #expect(!log.lines[0].contains("\u{1B}"))
         #expect(log.lines[0].count < 300)
     }
+
+    @Test("A table in place of the environment hides the process's variables")
+    func table() {
+        #expect(Environment(nil, logger: log.logger()).string("PATH") != nil)
+        #expect(Environment([:], logger: log.logger()).string("PATH") == nil)
+        #expect(DetectionSource().variable("PATH") != nil)
+        #expect(DetectionSource(variables: [:]).variable("PATH") == nil)
+        #expect(ProcessEnvironment.names.contains("PATH"))
+    }
 }

@@ -44,7 +44,7 @@ struct ResourceDetectorTests {
             "/etc/os-release": """
             # a comment=1
             NAME="Debian GNU/Linux"
-            VERSION_ID='12'
+            VERSION_ID='1\\2'
             PRETTY_NAME="The \\"new\\" \\$1 Debian"
             BUILD_ID=2013-03-20.3
             """,
@@ -52,7 +52,7 @@ struct ResourceDetectorTests {
         ])
         #expect(
             OperatingSystemDetector(source: machine.source).detect().pairs == [
-                "os.type=linux", "os.name=Debian GNU/Linux", "os.version=12",
+                "os.type=linux", "os.name=Debian GNU/Linux", "os.version=1\\2",
                 "os.description=The \"new\" $1 Debian", "os.build_id=2013-03-20.3",
             ])
         let bare = try FakeMachine([
