@@ -40,10 +40,8 @@ struct Gateway: Sendable {
             let onward = HTTPRequest(request.method, path, headers: headers, body: request.body)
             do throws(HTTPError) {
                 return try await service.send(onward, to: host)
-            } catch .timeout {
-                return HTTPResponse(504, error: "\(host) does not answer")
             } catch {
-                return HTTPResponse(502, error: "\(host) cannot be reached")
+                return HTTPResponse(error, from: host)
             }
         }
     }

@@ -32,6 +32,11 @@ public struct HTTPResponse: Sendable, Equatable {
     init(_ status: Int, error: String) {
         self.init(status, body: JSON.encode(["error": error]))
     }
+
+    /// What to say to one's own caller when the next service gave no answer.
+    init(_ error: HTTPError, from host: String) {
+        self.init(error == .timeout ? 504 : 502, error: "\(host): \(error)")
+    }
 }
 
 /// Why a request got no answer; the text is also what spans have as `error.type`.

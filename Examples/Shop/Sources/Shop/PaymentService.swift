@@ -25,14 +25,12 @@ struct PaymentService: Sendable {
         }
         span.setAttributes(["order_id": .string(payment.orderID)])
         let charge = HTTPRequest("POST", "/v1/charges", body: JSON.encode(payment))
+        let host = "external-payment-api"
         do throws(HTTPError) {
             // The trace goes on, the baggage stays: who the customer is does not leave the house.
-            return try await service.send(
-                charge, to: "external-payment-api", propagator: .traceContext)
-        } catch .timeout {
-            return HTTPResponse(504, error: "The payment API does not answer")
+            return try await service.send(charge, to: host, propagator: .traceContext)
         } catch {
-            return HTTPResponse(502, error: "The payment API cannot be reached")
+            return HTTPResponse(error, from: host)
         }
     }
 }

@@ -7,11 +7,18 @@ import TracePipeline
 
 @main
 enum ShopCommand {
-    static func main() async throws {
-        var tracing = try SharedTracing()
-        for warning in tracing.warnings {
-            FileHandle.standardError.write(Data("warning: \(warning)\n".utf8))
+    static func main() async {
+        do {
+            try await openShop()
+        } catch {
+            complain("error: \(error)")
+            exit(2)
         }
+    }
+
+    private static func openShop() async throws {
+        var tracing = try SharedTracing()
+        for warning in tracing.warnings { complain("warning: \(warning)") }
         // With a collector the spans go two ways: there, and into memory, to be drawn below.
         let spans = InMemoryExporter()
         let isSent = ProcessInfo.processInfo.environment["OTEL_EXPORTER_OTLP_ENDPOINT"] != nil
@@ -24,14 +31,17 @@ enum ShopCommand {
         let pipeline = try TracingPipeline(tracing.configuration)
         let shop = ShopFleet(tracing, pipeline)
         await shop.whileConsuming { await serveCustomers(of: shop) }
-        let result = pipeline.shutdown(timeoutMs: 10_000)
+        _ = pipeline.shutdown(timeoutMs: 10_000)
 
         print(TraceTree.text(of: spans.finishedSpans))
         print(DependencyGraph(spans: spans.finishedSpans).mermaid)
         let quality = TraceQuality(spans: spans.finishedSpans)
         print("\(quality.connectedTraces) of \(quality.traces) traces are one connected tree")
+        let ledger = pipeline.ledger
         if isSent {
-            print("export \(result): \(pipeline.ledger.acknowledged.spans) spans acknowledged")
+            print(
+                "\(ledger.acknowledged.spans) of \(ledger.endedSampled) spans are with the collector"
+            )
         }
     }
 
@@ -45,5 +55,9 @@ enum ShopCommand {
         shop.network.fail("payment-service", with: .timeout)
         for _ in 1...3 { await ada.order(["item2": 1]) }
         await ada.order(["item2": 1])  // the circuit is open by now
+    }
+
+    private static func complain(_ text: String) {
+        FileHandle.standardError.write(Data("\(text)\n".utf8))
     }
 }
