@@ -150,7 +150,7 @@ def _debug(propagator, lines):
 @difference(KNOWN, "b3-decision-alone", *_B3)
 def _decision(propagator, lines):
     has_ids, state = _state(lines)
-    if has_ids or state is None:
+    if has_ids or state not in ("0", "1", "d"):
         return None
     local = {"0": ("denied",), "1": (), "d": ("debug",)}[state]
 

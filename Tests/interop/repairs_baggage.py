@@ -218,15 +218,6 @@ def _escapes(_, lines):
     return Repair(lines, wire=wire)
 
 
-@difference(KNOWN, "baggage-blank-as-plus", _BAGGAGE)
-def _blank_as_plus(_, lines):
-    if _line(lines) is None:
-        return None
-    # A plus sign itself Python sends as %2B.
-    return Repair(
-        lines, wire=lambda answer: _put(answer, answer.injected.get(_BAGGAGE, "").replace("+", "%20")))
-
-
 @difference(KNOWN, "baggage-name-escaped", _BAGGAGE)
 def _name_escaped(_, lines):
     if _line(lines) is None:
@@ -240,6 +231,15 @@ def _name_escaped(_, lines):
                                      for name, equals, value in members))
 
     return Repair(lines, wire=wire)
+
+
+@difference(KNOWN, "baggage-blank-as-plus", _BAGGAGE)
+def _blank_as_plus(_, lines):
+    if _line(lines) is None:
+        return None
+    # A plus sign itself Python sends as %2B.
+    return Repair(
+        lines, wire=lambda answer: _put(answer, answer.injected.get(_BAGGAGE, "").replace("+", "%20")))
 
 
 @difference(KNOWN, "baggage-room-after-escaping", _BAGGAGE)
