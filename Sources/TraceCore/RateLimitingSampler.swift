@@ -14,11 +14,15 @@ final class TokenBucket: Sendable {
     private let disorder: Int64
     /// The inflow at which the bucket would have been empty. Full at the epoch.
     private let empty: Atomic<Int64>
+    /// Decisions in a row for which time had gone back further than that.
+    private let lateCount = Atomic<Int>(0)
     /// The first moment that anybody named; `UInt64.max` until then.
     private let epoch = Atomic<UInt64>(.max)
 
     static let ratePerSMax = 1e9
     static let ratePerSMin = 1e-9
+    /// More of them in a row than threads that stood still: the clock was set.
+    static let lateCountMax = 100
 
     /// - Parameter ratePerS: above 0; it is brought into 10⁻⁹…10⁹. Holds `max(1, rate)` tokens, and is full.
     init(ratePerS: Double) {
@@ -34,8 +38,9 @@ final class TokenBucket: Sendable {
         empty = Atomic(-Int64(max(1, rate) * scale))
     }
 
-    /// Takes a token, if there is one. Time that goes back refills nothing; when it went back by more than
-    /// a second beyond what is paid for, the clock was set, and the bucket begins empty at the new time.
+    /// Takes a token, if there is one. Time that goes back refills nothing. When it went back by more than
+    /// a second beyond what is paid for, and a hundred times in a row, the clock was set, and the bucket
+    /// begins empty at the new time.
     /// - Parameter nowUnixNano: never more than a hundred years from the first time that was named.
     func take(at nowUnixNano: UInt64) -> Bool {
         let now = inflow(at: nowUnixNano)
@@ -44,14 +49,31 @@ final class TokenBucket: Sendable {
         while true {
             var past = max(seen, now - capacity)
             let isClockSet = past > now + disorder
-            if isClockSet { past = now }
+            if isClockSet {
+                let late = lateCount.add(1, ordering: .relaxed).newValue
+                guard late > Self.lateCountMax else { return false }
+                past = now
+            }
             let isKept = now - past >= token
-            guard isKept || isClockSet else { return false }
+            guard isKept || isClockSet else {
+                onTime()
+                return false
+            }
             let (isDone, current) = empty.weakCompareExchange(
                 expected: seen, desired: isKept ? past + token : past, ordering: .relaxed)
-            if isDone { return isKept }
+            if isDone {
+                onTime()
+                return isKept
+            }
             seen = current
         }
+    }
+
+    /// A decision for which time had not gone back. The store is left out where it would change nothing,
+    /// since the line is everybody's.
+    @inline(__always)
+    private func onTime() {
+        if lateCount.load(ordering: .relaxed) != 0 { lateCount.store(0, ordering: .relaxed) }
     }
 
     /// What has flowed in since the epoch, which lies where time was first asked for.

@@ -9,16 +9,20 @@ struct SamplerProgram: Sendable {
     private var thresholds = InlineArray<5, UInt64>(repeating: ProbabilityThreshold.never)
     /// `TraceState.otelBit` when thresholds do not say it all, else 0.
     private var generalBit: UInt64 = 0
-    /// There is a ratio that decides below remote parents, and nobody was told yet.
+    /// There, when a ratio decides below remote parents.
     private let warning: WarningOnce?
     private let node: SamplerNode
     /// Whether some sampler looks at name, kind, attributes or links.
     let looksAtSpan: Bool
 
-    init(_ sampler: Sampler) {
+    /// - Parameter warn: told on the thread that starts the span, once.
+    init(
+        _ sampler: Sampler,
+        warn: @escaping @Sendable (SamplerWarning) -> Void = SamplerWarning.give
+    ) {
         looksAtSpan = Self.looksAtSpan(sampler)
         node = SamplerNode.compile(sampler)
-        warning = Self.hasRatioBelowRemote(sampler, isRemote: true) ? WarningOnce() : nil
+        warning = Self.hasRatioBelowRemote(sampler, isRemote: true) ? WarningOnce(warn) : nil
         for branch in 0..<5 {
             if let threshold = Self.threshold(sampler, branch) {
                 thresholds[branch] = threshold
@@ -27,6 +31,9 @@ struct SamplerProgram: Sendable {
             }
         }
     }
+
+    /// Whether this sampler may lose traces in a way that is worth a warning.
+    var warns: Bool { warning != nil }
 
     /// The threshold of a sampler that neither writes a tracestate nor looks at anything but the trace
     /// id, for that kind of parent; nil for any other sampler.
@@ -158,6 +165,9 @@ struct SamplerProgram: Sendable {
 /// Gives a warning the first time only.
 final class WarningOnce: Sendable {
     private let isGiven = Atomic<Bool>(false)
+    private let warn: @Sendable (SamplerWarning) -> Void
+
+    init(_ warn: @escaping @Sendable (SamplerWarning) -> Void) { self.warn = warn }
 
     @inline(__always)
     func give() {
@@ -168,6 +178,6 @@ final class WarningOnce: Sendable {
     @inline(never)
     private func giveFirst() {
         guard !isGiven.exchange(true, ordering: .relaxed) else { return }
-        SamplerWarning.give(.ratioBelowRemoteParent)
+        warn(.ratioBelowRemoteParent)
     }
 }

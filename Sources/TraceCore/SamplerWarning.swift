@@ -36,7 +36,7 @@ public enum SamplerWarning: Sendable, Hashable, CustomStringConvertible {
         for warning in waiting { handler?(warning) }
     }
 
-    static func give(_ warning: SamplerWarning) {
+    @Sendable static func give(_ warning: SamplerWarning) {
         let handler = sink.withLock { sink in
             if sink.handler == nil, sink.waiting.count < waitingMax { sink.waiting.append(warning) }
             return sink.handler
