@@ -14,6 +14,8 @@ public final class TracingPipeline: Sendable {
     public let processor: BatchProcessor
     /// The service named by the configuration.
     public let provider: TracerProvider
+    /// How contexts travel between services; works on when tracing is disabled or shut down.
+    public var propagator: Propagator { configuration.propagator }
     private let stages: [PipelineStage]
     private let books: PipelineBooks
     private let sweeper: SpanSweeper
