@@ -122,7 +122,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(
-            name: "TraceLoadTests", dependencies: ["TraceLoad", "TraceCore", "TraceResults"],
+            name: "TraceLoadTests",
+            dependencies: ["TraceLoad", "TracePipeline", "TraceCore", "TraceResults"],
             swiftSettings: strict),
         .testTarget(name: "EndToEndTests", dependencies: ["tracemill"], swiftSettings: strict),
         // What `make interop` compares with other SDKs.

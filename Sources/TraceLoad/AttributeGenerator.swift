@@ -25,6 +25,9 @@ public struct AttributeGenerator: Hashable, Sendable {
         case unique(prefix: String)
         /// The value of a key of the nearest span above that has it; none when no span has.
         case inherit(key: String)
+        /// What stands under that name in the baggage that arrived, or that the span's own operation
+        /// added to it; none when nothing does.
+        case baggage(key: String)
     }
 
     /// How often a value is drawn anew.
@@ -155,6 +158,7 @@ extension ScenarioReader {
                 .sequence(start: $0.integer("start") ?? 0)
             }
         case "unique": return text(node, "a prefix").map { .unique(prefix: $0) }
+        case "baggage": return text(node, "a name in the baggage").map { .baggage(key: $0) }
         default: return text(node, "an attribute key").map { .inherit(key: $0) }
         }
     }

@@ -87,7 +87,7 @@ struct AliasCell: Sendable {
 }
 
 struct CompiledGenerator: Sendable {
-    enum Form: UInt8 { case fixed, table, integer, string, sequence, unique, inherit }
+    enum Form: UInt8 { case fixed, table, integer, string, sequence, unique, inherit, baggage }
 
     var form: Form
     var scope: AttributeGenerator.Scope
@@ -101,6 +101,7 @@ struct CompiledGenerator: Sendable {
     /// `integer`: how many different values.
     var width: UInt64 = 0
     /// `string`: sampler of the length. `sequence`: its counter. `inherit`: its slot.
+    /// `baggage`: the name's number.
     var auxiliary = 0
     /// Trace scope: where the value of the trace is kept.
     var traceSlot = -1

@@ -39,6 +39,8 @@ public struct CompiledScenario: Sendable {
     public let keys: [String]
     /// Index: the operand of an exception or status event.
     public let messages: [String]
+    /// Index: the operand of a baggage event.
+    public let baggageNames: [String]
     /// Type of every recorded exception.
     public static let exceptionType = "tracemill.SimulatedError"
     /// Texts known ahead of the run.
@@ -57,6 +59,7 @@ public struct CompiledScenario: Sendable {
         instances = compiler.instances
         keys = compiler.keys.elements
         messages = compiler.messages.elements
+        baggageNames = compiler.baggageNames.elements
         text = compiler.tables.text
     }
 
@@ -75,6 +78,7 @@ struct SimulationModel: Sendable {
     /// Parallel steps: the range of each branch. Choices: the range of each script.
     var branches: [CompiledBranch]
     var attributes: [CompiledAttribute]
+    var baggage: [CompiledBaggage] = []
     var inheritedLiterals: [InheritedLiteral]
     var events: [CompiledEvent]
     var generators: [CompiledGenerator]
@@ -117,6 +121,7 @@ struct CompiledOperation: Sendable {
     var remoteShape: UInt16
     var ownWork: Int
     var attributes: IndexRange
+    var baggage: IndexRange
     var inheritedLiterals: IndexRange
     var events: IndexRange
     var script: IndexRange
@@ -177,6 +182,11 @@ struct CompiledAttribute: Sendable {
     var generator: Int32
     /// Where callees find the value, −1 when none asks for it.
     var slot: Int32
+}
+
+struct CompiledBaggage: Sendable {
+    var name: UInt32
+    var generator: Int32
 }
 
 struct InheritedLiteral: Sendable {

@@ -4,12 +4,11 @@ import TracePipeline
 
 /// From what a scenario says about its pipeline to the pipeline's own configuration.
 struct PipelineSetup {
-    let declaration: PipelineDeclaration
-    let clock: Scenario.ClockMode
+    let scenario: Scenario
+    private var declaration: PipelineDeclaration { scenario.pipeline }
 
-    init(_ declaration: PipelineDeclaration, clock: Scenario.ClockMode) {
-        self.declaration = declaration
-        self.clock = clock
+    init(_ scenario: Scenario) {
+        self.scenario = scenario
     }
 
     /// Whether the run brings a receiver of its own.
@@ -29,8 +28,29 @@ struct PipelineSetup {
         return arguments
     }
 
-    func workers(_ run: RunDeclaration, _ options: RunOptions) -> Int {
-        options.workers ?? run.workers ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) - 1)
+    /// Under the simulated clock a sampler that remembers must be asked in the order of simulated
+    /// time, which one worker keeps.
+    func workers(_ options: RunOptions) throws(RunError) -> Int {
+        let wanted = options.workers ?? scenario.run.workers
+        if scenario.clock == .simulated, let sampler = scenario.statefulSampler {
+            if let wanted, wanted > 1 {
+                throw .unusable(
+                    "the sampler at \(sampler.position) decides by what came before, in simulated "
+                        + "time, which only one worker keeps in order: use --workers 1")
+            }
+            return 1
+        }
+        return wanted ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) - 1)
+    }
+
+    /// What a plan says of its spans is compared with what arrives; some scenarios say too little.
+    func checkVerifiable() throws(RunError) {
+        guard let sampler = scenario.samplers.first(where: { $0.sampler.setsAttributes }) else {
+            return
+        }
+        throw .unusable(
+            "the sampler at \(sampler.position) sets attributes (`annotating`), which no plan knows: "
+                + "leave out --verify, or the attributes")
     }
 
     func configuration(
@@ -38,9 +58,10 @@ struct PipelineSetup {
     ) throws -> TracingConfiguration {
         var configuration = TracingConfiguration()
         configuration.serviceName = "tracemill"
-        configuration.sampler = try Sampler(
-            name: declaration.sampler.name, argument: declaration.sampler.argument)
+        configuration.propagator = try Propagator(names: declaration.propagators)
+        configuration.sampler = declaration.sampler.sampler
         configuration.limits = limits
+        configuration.sweeper = sweeper
         configuration.processor = declaration.processor.category == .batch ? .batch : .simple
         configuration.batch = batch
         configuration.exporter = try exporter(options, sinkBaseURL: sinkBaseURL)
@@ -61,6 +82,22 @@ struct PipelineSetup {
         if let value = declared.attributesPerEvent { limits.attributeCountPerEvent = value }
         if let value = declared.attributesPerLink { limits.attributeCountPerLink = value }
         return limits
+    }
+
+    private var sweeper: SweeperSettings {
+        var sweeper = SweeperSettings()
+        let declared = declaration.sweeper
+        // Simulated timestamps have no age: every live span would be too old.
+        sweeper.intervalMs =
+            scenario.clock == .realtime ? declared.intervalNs.map { Int($0 / 1e6) } : nil
+        sweeper.spanTTLMs = declared.spanTTLNs.map { Int($0 / 1e6) }
+        sweeper.storageBytes = declared.storageBytes
+        switch declared.strategy {
+        case .drop: sweeper.strategy = .drop
+        case .endSpan: sweeper.strategy = .endSpan
+        case .failedAttributeAndEndSpan: sweeper.strategy = .failedAttributeAndEndSpan
+        }
+        return sweeper
     }
 
     private var batch: BatchSettings {
@@ -89,6 +126,10 @@ struct PipelineSetup {
         } else if let endpoint = options.endpoint ?? declared.endpoint {
             settings.endpoint = endpoint
         }
+        settings.encoding = declared.encoding == .json ? .json : .protobuf
+        settings.certificatePath = declared.tls.authority
+        settings.clientCertificatePath = declared.tls.certificate
+        settings.clientKeyPath = declared.tls.key
         settings.compression = declared.compression == .gzip ? .gzip : .none
         settings.timeoutMs = Int(declared.timeoutNs / 1e6)
         settings.connections = declared.connections

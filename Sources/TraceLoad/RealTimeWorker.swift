@@ -122,7 +122,7 @@ struct RealTimeWorker {
             repeat {
                 unsafe executor.execute(
                     events[trace.next], index: plan.index, epochUnixNano: 0, text: bytes,
-                    spans: trace.live.spans, carriers: trace.live.carriers)
+                    live: trace.live)
                 trace.next += 1
             } while trace.next < events.count && !events[trace.next].isTimed
         }

@@ -113,13 +113,15 @@ public final class Replay: Sendable {
         let results = Mutex<[WorkerResult]>([])
         let planners = realTimePlanners()
         let firstNs = realTime.withLock(\.firstNs)
+        let propagation = ReplayPropagation(compiled)
         let keptPlanners = Mutex<[(worker: Int, planner: Planner, lastNs: UInt64)]>([])
         var threads: [ReplayThread] = []
         for worker in 0..<max(1, options.workers) {
             let thread = ReplayThread { [self] in
                 let cpuBefore = ReplayThread.cpuNs
                 var executor = TraceExecutor(
-                    tables: ReplayTables(compiled, providers: providers),
+                    compiled.scenario, tables: ReplayTables(compiled, providers: providers),
+                    propagation: propagation,
                     cipher: SpanIdentityCipher(seed: compiled.scenario.seed, salt: options.salt),
                     timedOneIn: options.timedOneIn)
                 defer { executor.deallocate() }

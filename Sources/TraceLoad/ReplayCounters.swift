@@ -6,9 +6,9 @@ public struct ReplayCounters: Sendable {
     public var traces: UInt64 = 0
     /// Calls of `startSpan`.
     public var spansStarted: UInt64 = 0
-    /// Spans that recorded, which with the built-in samplers are the sampled ones.
+    /// Spans that recorded: the sampled ones, and those that a sampler wants recorded all the same.
     public var spansRecording: UInt64 = 0
-    /// Sampled spans whose `end` was called.
+    /// Sampled spans whose `end` was called and took effect: a sweeper may have been there first.
     public var spansEnded: UInt64 = 0
     /// Sum of `SpanChecksum.identity` over the sampled spans that were ended.
     public var identitySum: UInt64 = 0
@@ -39,7 +39,8 @@ public struct ReplayTimings: Sendable {
     public var start = LatencyHistogram()
     /// One call of `end` in 64.
     public var end = LatencyHistogram()
-    /// The sampler's decision, asked again beside each timed start.
+    /// The sampler's decision, asked again beside each timed start; empty when a sampler remembers what
+    /// it was asked.
     public var decide = LatencyHistogram()
     /// Real time: how late each start and end was executed.
     public var scheduleLag = LatencyHistogram()

@@ -31,6 +31,7 @@ import TraceCore
     let exceptions: [Event]
     let keys: [AttributeKey]
     let messages: [String]
+    let baggageNames: [String]
     let text: [UInt8]
     /// By instance; what keeps `tracers` alive.
     private let ownedTracers: [Tracer]
@@ -54,6 +55,7 @@ import TraceCore
         }
         keys = compiled.keys.map { AttributeKey($0) }
         messages = compiled.messages
+        baggageNames = compiled.baggageNames
         text = compiled.text
         ownedTracers = providers.map { $0.tracer(name: "tracemill", version: "1") }
         unsafe tracers = unsafe ownedTracers.map { unsafe Unmanaged.passUnretained($0) }
@@ -84,13 +86,17 @@ extension SpanAttributes {
 
 extension CompiledScenario {
     /// A tracer provider for each instance, in order, over one recorder.
+    ///
+    /// - Parameter sampler: of services that have none of their own. Each instance makes its own from
+    ///   it, so that a limit of traces a second holds for each of them.
     public func makeProviders(
         recorder: SpanRecorder, sampler: Sampler, limits: SpanLimits = SpanLimits()
     ) -> [TracerProvider] {
         instances.map {
             TracerProvider(
                 recorder: recorder, resource: Resource(attributes: SpanAttributes($0.resource)),
-                sampler: sampler, limits: limits)
+                sampler: scenario.services[$0.service].sampler?.sampler ?? sampler,
+                limits: limits)
         }
     }
 }

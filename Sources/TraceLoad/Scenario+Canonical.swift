@@ -1,3 +1,5 @@
+import TraceCore
+
 extension Scenario {
     /// The scenario with every default filled in, one line a value, without file name, positions and
     /// header values: equal for files that mean the same, whatever their comments and order of keys.
@@ -15,6 +17,11 @@ extension Scenario {
         if let header = value as? PipelineDeclaration.Header {
             // What a header says may be a secret.
             lines.append("\(path).name: \(header.name)")
+            return
+        }
+        if let sampler = value as? Sampler {
+            // Equal samplers have equal descriptions, however they were written.
+            lines.append("\(path): \(sampler)")
             return
         }
         switch mirror.displayStyle {

@@ -61,7 +61,7 @@ extension ScenarioReader {
             description: fields.string("description") ?? "", seed: seed(fields),
             identifiers: fields.choice("ids") ?? .salted, clock: clock, services: services,
             traffic: traffic,
-            pipeline: pipeline(fields["pipeline"], blocksByDefault: clock == .simulated),
+            pipeline: pipeline(fields["pipeline"], clock: clock),
             sink: sink(fields["sink"]), run: run(fields["run"]))
     }
 

@@ -3,20 +3,24 @@ import Yams
 
 /// The pipeline under test from its node.
 extension ScenarioReader {
-    func pipeline(_ node: Node?, blocksByDefault: Bool) -> PipelineDeclaration {
+    func pipeline(_ node: Node?, clock: Scenario.ClockMode) -> PipelineDeclaration {
         var pipeline = PipelineDeclaration()
-        pipeline.processor.onFull = blocksByDefault ? .block : .drop
+        pipeline.processor.onFull = clock == .simulated ? .block : .drop
         guard let node, let fields = fields(of: node, .pipeline) else { return pipeline }
         if let node = fields["propagators"], let elements = list(node, "propagators") {
-            pipeline.propagators = elements.compactMap { propagator($0) }
-            if elements.isEmpty {
-                report(
-                    .badValue, at: node.position,
-                    "without a propagator no trace would cross a service; write `[tracecontext]`")
-            }
+            pipeline.propagators = propagators(elements, at: node.position)
         }
-        if let node = fields["sampler"] { pipeline.sampler = sampler(node) }
+        if let node = fields["sampler"] { pipeline.sampler = sampler(node) ?? pipeline.sampler }
         if let node = fields["limits"] { pipeline.limits = limits(node) }
+        if let node = fields["sweeper"] {
+            if clock == .simulated {
+                report(
+                    .badCombination, at: fields.keyPosition("sweeper"),
+                    "the sweeper goes by the age of spans, which simulated ones do not have; "
+                        + "write `clock: realtime`, or remove it")
+            }
+            pipeline.sweeper = sweeper(node)
+        }
         if let node = fields["processor"] {
             pipeline.processor = processor(node, pipeline.processor)
         }
@@ -24,54 +28,53 @@ extension ScenarioReader {
         return pipeline
     }
 
-    private func propagator(_ node: Node) -> String? {
-        guard let name = text(node, "a propagator") else { return nil }
-        if ["baggage", "b3", "b3multi"].contains(name) {
+    private func propagators(_ elements: [Node], at position: SourcePosition) -> [String] {
+        var names: [String] = []
+        var isKnown = true
+        for element in elements {
+            guard let name = choice(element, PipelineDeclaration.propagatorNames) else {
+                isKnown = false
+                continue
+            }
+            if names.contains(name) {
+                report(.badValue, at: element.position, "`\(name)` stands twice; keep one")
+            } else {
+                names.append(name)
+            }
+        }
+        if isKnown, !names.contains(where: { $0 != "baggage" }) {
             report(
-                .notSupported, at: node.position,
-                "the propagator `\(name)` is not supported in this version; write `tracecontext`")
-            return nil
+                .badValue, at: position,
+                "no trace would cross a service; write `[tracecontext]`, or b3 or b3multi")
         }
-        return choice(node, ["tracecontext"])
+        return names
     }
 
-    private func sampler(_ node: Node) -> PipelineDeclaration.Sampler {
-        let sampler = samplerDeclaration(node)
-        do throws(SamplerError) {
-            _ = try Sampler(name: sampler.name, argument: sampler.argument)
-        } catch {
-            let hint: String
-            if case .unknownName(let name) = error,
-                let nearest = nearestWord(to: name, among: Sampler.names)
-            {
-                hint = "; did you mean `\(nearest)`?"
-            } else {
-                hint = ""
-            }
-            report(.badValue, at: sampler.position, "\(error)\(hint)")
+    private func sweeper(_ node: Node) -> PipelineDeclaration.Sweeper {
+        var sweeper = PipelineDeclaration.Sweeper()
+        guard let fields = fields(of: node, .sweeper) else { return sweeper }
+        func limit<Value>(
+            _ key: String, _ standard: Value?, _ read: (Node) -> Value?
+        ) -> Value? {
+            guard let node = fields[key] else { return standard }
+            if case .scalar(let scalar) = node, scalar.string == "infinity" { return nil }
+            return read(node)
         }
-        return sampler
+        sweeper.intervalNs = limit("interval", sweeper.intervalNs) { positiveDuration($0) }
+        sweeper.strategy = fields.choice("strategy") ?? sweeper.strategy
+        sweeper.spanTTLNs = limit("span_ttl", sweeper.spanTTLNs) { positiveDuration($0) }
+        sweeper.storageBytes = limit("storage_size", sweeper.storageBytes) { size($0) }
+        return sweeper
     }
 
-    private func samplerDeclaration(_ node: Node) -> PipelineDeclaration.Sampler {
-        var sampler = PipelineDeclaration.Sampler()
-        sampler.position = node.position
-        if case .scalar(let scalar) = node {
-            sampler.name = scalar.string
-            return sampler
-        }
-        guard let fields = fields(of: node, .sampler) else { return sampler }
-        sampler.position = fields["name"]?.position ?? node.position
-        sampler.name = fields.string("name") ?? sampler.name
-        if let node = fields["argument"], let text = text(node, "a number or text") {
-            // A share may be written as a percentage here; samplers know plain numbers only.
-            if text.hasSuffix("%") {
-                sampler.argument = probability(node).map { "\($0)" }
-            } else {
-                sampler.argument = text
-            }
-        }
-        return sampler
+    /// The sweeper counts milliseconds.
+    private func positiveDuration(_ node: Node) -> Double? {
+        guard let ns = duration(node) else { return nil }
+        if ns >= 1e6 { return ns }
+        report(
+            .badDuration, at: node.position,
+            "it must be 1ms at least; write for example `1s`, or `infinity`")
+        return nil
     }
 
     private func limits(_ node: Node) -> PipelineDeclaration.Limits {
@@ -114,11 +117,7 @@ extension ScenarioReader {
         exporter.compression = fields.choice("compression") ?? exporter.compression
         exporter.timeoutNs = fields.duration("timeout") ?? exporter.timeoutNs
         exporter.connections = fields.integer("connections") ?? exporter.connections
-        if let node = fields["encoding"], choice(node, ["protobuf", "json"]) == "json" {
-            report(
-                .notSupported, at: node.position,
-                "the JSON encoding is not supported in this version; write `protobuf`")
-        }
+        exporter.encoding = fields.choice("encoding") ?? exporter.encoding
         if let endpoint = fields.string("endpoint"), let node = fields["endpoint"] {
             exporter.endpoint = endpoint
             if !endpoint.hasPrefix("http://"), !endpoint.hasPrefix("https://") {
@@ -133,11 +132,39 @@ extension ScenarioReader {
                 text(entry.value, "a header value").map { .init(name: entry.name, value: $0) }
             }
         }
+        if let node = fields["tls"] { exporter.tls = tls(node, exporter) }
         if let node = fields["retry"], let retry = self.fields(of: node, .retry) {
             exporter.retryInitialNs = retry.duration("initial") ?? exporter.retryInitialNs
             exporter.retryMaxNs = retry.duration("max") ?? exporter.retryMaxNs
             exporter.retryMaxElapsedNs = retry.duration("max_elapsed") ?? exporter.retryMaxElapsedNs
         }
         return exporter
+    }
+
+    private func tls(
+        _ node: Node, _ exporter: PipelineDeclaration.Exporter
+    ) -> PipelineDeclaration.TLS {
+        var tls = PipelineDeclaration.TLS()
+        guard let fields = fields(of: node, .tls) else { return tls }
+        tls.authority = fields.string("ca")
+        tls.certificate = fields.string("cert")
+        tls.key = fields.string("key")
+        for key in fields.presentKeys where fields.string(key) == "" {
+            report(
+                .badValue, at: fields[key]?.position ?? node.position,
+                "`\(key)` is the path of a PEM file; write one or remove the key")
+        }
+        if (tls.certificate == nil) != (tls.key == nil) {
+            report(
+                .badCombination, at: node.position,
+                "`cert` and `key` go together; add the other, or write `ca` alone")
+        }
+        if exporter.category != .otlp || !(exporter.endpoint ?? "").hasPrefix("https://") {
+            report(
+                .badCombination, at: node.position,
+                "certificates go with an `endpoint` that begins with https://; the embedded sink "
+                    + "speaks plain HTTP")
+        }
+        return tls
     }
 }

@@ -6,8 +6,8 @@ extension OperationDeclaration {
     static var standard: OperationDeclaration {
         OperationDeclaration(
             name: "", position: SourcePosition(line: 1, column: 1), category: .internal,
-            spanName: nil, kind: nil, ownWork: .constant(1e6), attributes: [], events: [],
-            error: nil, script: [])
+            spanName: nil, kind: nil, ownWork: .constant(1e6), attributes: [], baggage: [],
+            events: [], error: nil, script: [])
     }
 }
 
@@ -41,7 +41,8 @@ extension ScenarioReader {
         }
         return ServiceDeclaration(
             name: name, position: position, instances: instances,
-            resource: fields["resource"].map { attributes($0) } ?? [], operations: operations)
+            resource: fields["resource"].map { attributes($0) } ?? [],
+            sampler: fields["sampler"].flatMap { sampler($0) }, operations: operations)
     }
 
     func defaults(_ node: Node) -> OperationDeclaration {
@@ -78,6 +79,11 @@ extension ScenarioReader {
             attributes.removeAll { $0.key == attribute.key }
             attributes.append(attribute)
         }
+        var baggage = defaults.baggage
+        for entry in fields["baggage"].map({ self.baggage($0) }) ?? [] {
+            baggage.removeAll { $0.key == entry.key }
+            baggage.append(entry)
+        }
         var script: [StepDeclaration] = []
         if let node = fields["script"] {
             script = steps(node)
@@ -92,7 +98,7 @@ extension ScenarioReader {
             category: fields.choice("type") ?? defaults.category, spanName: fields.string("name"),
             kind: fields.choice("kind") ?? defaults.kind,
             ownWork: fields["self"].flatMap { distribution($0, .duration) } ?? defaults.ownWork,
-            attributes: attributes,
+            attributes: attributes, baggage: baggage,
             events: fields["events"].map { events($0) } ?? defaults.events,
             error: fields["error"].flatMap { error($0) } ?? defaults.error, script: script)
     }

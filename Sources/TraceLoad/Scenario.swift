@@ -1,3 +1,5 @@
+import TraceCore
+
 /// A scenario as its file declares it, after every value has been checked: what the services do,
 /// where traffic comes from, which pipeline carries the spans. Names are resolved in
 /// `CompiledScenario`. A value type; any thread.
@@ -24,6 +26,8 @@ public struct ServiceDeclaration: Sendable {
     public var position: SourcePosition
     public var instances: Int
     public var resource: [AttributeDeclaration]
+    /// Of the service's own; nil: the pipeline's.
+    public var sampler: SamplerDeclaration?
     public var operations: [OperationDeclaration]
 }
 
@@ -39,6 +43,8 @@ public struct OperationDeclaration: Sendable {
     /// Own work, ns.
     public var ownWork: Distribution
     public var attributes: [AttributeDeclaration]
+    /// What the operation adds to the baggage of its trace, which all it calls receive.
+    public var baggage: [AttributeDeclaration]
     public var events: [EventDeclaration]
     public var error: ErrorDeclaration?
     public var script: [StepDeclaration]
@@ -137,14 +143,13 @@ public struct StageDeclaration: Sendable {
     public var position: SourcePosition
 }
 
-public struct PipelineDeclaration: Sendable {
-    public struct Sampler: Hashable, Sendable {
-        public var name = "parentbased_always_on"
-        /// As written; nil when the sampler takes none.
-        public var argument: String?
-        public var position = SourcePosition(line: 1, column: 1)
-    }
+/// A head sampler, as it will decide; each instance of a service makes its own from it.
+public struct SamplerDeclaration: Equatable, Sendable {
+    public var sampler = Sampler.parentBased(root: .alwaysOn)
+    public var position = SourcePosition(line: 1, column: 1)
+}
 
+public struct PipelineDeclaration: Sendable {
     /// Nil where the file says nothing: the pipeline's own default holds.
     public struct Limits: Hashable, Sendable {
         public var attributeCount: Int?
@@ -169,14 +174,17 @@ public struct PipelineDeclaration: Sendable {
 
     public struct Exporter: Hashable, Sendable {
         public enum Category: String, Sendable { case otlp, console, none }
+        public enum Encoding: String, Sendable { case protobuf, json }
         public enum Compression: String, Sendable { case none, gzip }
 
         public var category = Category.otlp
         /// Nil: the embedded sink.
         public var endpoint: String?
+        public var encoding = Encoding.protobuf
         public var compression = Compression.none
         /// As written, `${ENV}` not yet replaced, so that no secret ends up in a dump.
         public var headers: [Header] = []
+        public var tls = TLS()
         public var timeoutNs: Double = 10e9
         public var connections = 1
         public var retryInitialNs: Double = 1e9
@@ -184,14 +192,44 @@ public struct PipelineDeclaration: Sendable {
         public var retryMaxElapsedNs: Double = 30e9
     }
 
+    /// Paths of PEM files, as written: relative ones count from where the command is run.
+    public struct TLS: Hashable, Sendable {
+        /// The certificates to trust instead of the system's.
+        public var authority: String?
+        public var certificate: String?
+        public var key: String?
+    }
+
+    /// What becomes of spans that nobody ends. Real time only: simulated spans have no age.
+    public struct Sweeper: Hashable, Sendable {
+        /// The names of OTEL_SPAN_SWEEPER_STRATEGY.
+        public enum Strategy: String, Sendable {
+            case drop
+            case endSpan = "end_span"
+            case failedAttributeAndEndSpan = "failed_attribute_and_end_span"
+        }
+
+        /// Nil: never.
+        public var intervalNs: Double? = 600e9
+        public var strategy = Strategy.drop
+        /// Nil: never.
+        public var spanTTLNs: Double? = 1800e9
+        /// Nil: without limit.
+        public var storageBytes: Int?
+    }
+
     public struct Header: Hashable, Sendable {
         public var name: String
         public var value: String
     }
 
-    public var propagators = ["tracecontext"]
-    public var sampler = Sampler()
+    public static let propagatorNames = ["tracecontext", "baggage", "b3", "b3multi"]
+
+    /// Of `propagatorNames`, each once, one that carries a trace's identifiers among them.
+    public var propagators = ["tracecontext", "baggage"]
+    public var sampler = SamplerDeclaration()
     public var limits = Limits()
+    public var sweeper = Sweeper()
     public var processor = Processor()
     public var exporter = Exporter()
 }

@@ -44,6 +44,8 @@ struct ScenarioChecks {
             for operation in service.operations { check(operation, of: service, keys: keys) }
         }
         for traffic in scenario.traffic { check(traffic) }
+        checkBaggage()
+        checkSamplers()
         checkSaturation()
         checkSize()
         checkCalls()

@@ -35,13 +35,16 @@ extension ScenarioCompiler {
         case .inherit(let key):
             result.form = .inherit
             result.auxiliary = inheritSlots[key] ?? 0
+        case .baggage(let key):
+            result.form = .baggage
+            result.auxiliary = Int(baggageNames.index(of: key))
         }
         switch generator.scope {
         case .span: break
         case .trace:
             result.traceSlot = traceScopedCount
             traceScopedCount += 1
-        case .instance where result.form != .inherit:
+        case .instance where result.form != .inherit && result.form != .baggage:
             let range = instanceRanges[service]
             let values = range.indices.map {
                 tables.value(literal(generator, instance: $0 - Int(range.first), of: service, key))
@@ -115,7 +118,7 @@ extension ScenarioCompiler {
         case .unique(let prefix):
             let digits = (0..<16).map { _ in RandomText.hexadecimal(random.below(16)) }
             return .string(prefix + String(decoding: digits, as: UTF8.self))
-        case .inherit: return .string("")
+        case .inherit, .baggage: return .string("")
         }
     }
 }

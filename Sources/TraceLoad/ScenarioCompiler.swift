@@ -6,12 +6,14 @@ struct ScenarioCompiler {
     var instances: [CompiledScenario.Instance] = []
     var keys = Interner()
     var messages = Interner()
+    var baggageNames = Interner()
     var tables = GeneratorTables()
 
     private var operations: [CompiledOperation] = []
     private var steps: [CompiledStep] = []
     private var branches: [CompiledBranch] = []
     private var attributes: [CompiledAttribute] = []
+    private var baggage: [CompiledBaggage] = []
     private var inheritedLiterals: [InheritedLiteral] = []
     private var events: [CompiledEvent] = []
     private var generators: [CompiledGenerator] = []
@@ -60,7 +62,7 @@ struct ScenarioCompiler {
         let timeoutType = tables.intern("timeout")
         return SimulationModel(
             text: tables.text, operations: operations, steps: steps, branches: branches,
-            attributes: attributes,
+            attributes: attributes, baggage: baggage,
             inheritedLiterals: inheritedLiterals, events: events, generators: generators,
             values: tables.values, aliases: tables.aliases, samplers: samplers,
             distributions: distributions, quantiles: quantiles, breakers: breakers,
@@ -106,6 +108,12 @@ struct ScenarioCompiler {
                 InheritedLiteral(slot: Int32(slot), value: tables.value(attribute.value)))
         }
         let attributeRange = append(drawn, to: \.attributes)
+        let baggage = operation.baggage.map { entry in
+            generators.append(compile(entry.generator, service: serviceIndex, key: entry.key))
+            return CompiledBaggage(
+                name: baggageNames.index(of: entry.key), generator: Int32(generators.count - 1))
+        }
+        let baggageRange = append(baggage, to: \.baggage)
         let literalRange = append(literals, to: \.inheritedLiterals)
         let eventRange = append(operation.events.map { compile($0) }, to: \.events)
         let error = operation.error ?? ErrorDeclaration()
@@ -117,7 +125,7 @@ struct ScenarioCompiler {
             localShape: shape(conventions.name, conventions.localKind, fixed),
             remoteShape: shape(conventions.name, conventions.remoteKind, fixed),
             ownWork: sampler(operation.ownWork), attributes: attributeRange,
-            inheritedLiterals: literalRange, events: eventRange,
+            baggage: baggageRange, inheritedLiterals: literalRange, events: eventRange,
             script: compile(operation.script, of: service, serviceIndex), errorRate: error.rate,
             propagate: error.propagate, shortCircuits: error.shortCircuits,
             recordsException: error.recordsException,

@@ -58,21 +58,14 @@ extension ScenarioSection {
         case .pipeline:
             [
                 .init(
-                    "propagators", .list(.choice(["tracecontext"])), default: "[tracecontext]",
-                    "Context formats, in order."),
-                .init(
-                    "sampler", .either([.string, .section(.sampler)]),
-                    default: "parentbased_always_on", "The head sampler."),
+                    "propagators", .list(.choice(PipelineDeclaration.propagatorNames)),
+                    default: "[tracecontext, baggage]", "Context formats, in order."),
+                .init("sampler", .sampler, default: "parentbased_always_on", "The head sampler."),
                 .init("tail", .anything, .notYet, "Tail policies."),
                 .init("limits", .section(.limits), "Span limits."),
-                .init("sweeper", .anything, .notYet, "Spans that never end."),
+                .init("sweeper", .section(.sweeper), "Spans that are never ended."),
                 .init("processor", .section(.processor), "What happens after a span's end."),
                 .init("exporter", .section(.exporter), default: "the embedded sink", "Where to."),
-            ]
-        case .sampler:
-            [
-                .init("name", .string, .required, "Sampler name, as in OTEL_TRACES_SAMPLER."),
-                .init("argument", .either([.probability, .string]), "Its argument."),
             ]
         case .limits:
             [
@@ -91,6 +84,21 @@ extension ScenarioSection {
                 .init(
                     "attribute_per_link_limit", .integer(minimum: 0), default: "128",
                     "Attributes of a link."),
+            ]
+        case .sweeper:
+            [
+                .init(
+                    "interval", .either([.duration, .choice(["infinity"])]), default: "10m",
+                    "From one look at the live spans to the next."),
+                .init(
+                    "strategy", .choice(["drop", "end_span", "failed_attribute_and_end_span"]),
+                    default: "drop", "What happens to spans that are too old."),
+                .init(
+                    "span_ttl", .either([.duration, .choice(["infinity"])]), default: "30m",
+                    "The age that is too old."),
+                .init(
+                    "storage_size", .either([.size, .choice(["infinity"])]), default: "infinity",
+                    "Live bytes from which on younger spans are too old."),
             ]
         case .processor:
             [
@@ -113,10 +121,16 @@ extension ScenarioSection {
                     "encoding", .choice(["protobuf", "json"]), default: "protobuf", "On the wire."),
                 .init("compression", .choice(["none", "gzip"]), default: "none", "Of bodies."),
                 .init("headers", .map(.string), default: "{}", "Added to each request."),
-                .init("tls", .anything, .notYet, "Certificates."),
+                .init("tls", .section(.tls), "Certificates."),
                 .init("timeout", .duration, default: "10s", "Of one request."),
                 .init("connections", .integer(minimum: 1), default: "1", "Requests in flight."),
                 .init("retry", .section(.retry), "Backoff of failed requests."),
+            ]
+        case .tls:
+            [
+                .init("ca", .string, default: "the system's", "PEM file of certificates to trust."),
+                .init("cert", .string, default: "none", "PEM file of the client's certificate."),
+                .init("key", .string, default: "none", "PEM file of the client's key."),
             ]
         default:
             [
@@ -196,6 +210,7 @@ extension ScenarioSection {
                 .init("sequence", .section(.sequence), "Counts up."),
                 .init("unique", .string, "This prefix and 16 digits, never the same twice."),
                 .init("inherit", .string, "The value of a key of the nearest caller that has it."),
+                .init("baggage", .string, "The value under that name in the baggage that arrived."),
                 .init(
                     "per", .choice(["span", "trace", "instance"]), default: "span",
                     "How often a new value is drawn."),

@@ -6,7 +6,8 @@ enum ScenarioSection: String, CaseIterable, Sendable {
     case scenario, service, operation, event, error
     case step, call, circuitBreaker = "circuit_breaker", publish, choice
     case traffic, stage
-    case pipeline, sampler, limits, processor, exporter, retry
+    case pipeline, sampler, samplingRule = "sampling_rule", limits, sweeper, processor
+    case exporter, tls, retry
     case run, sink
     case distribution, normal, lognormal, exponential, pareto, mixture
     case generator, zipf, randomString = "random_string", sequence
@@ -16,7 +17,7 @@ enum ScenarioSection: String, CaseIterable, Sendable {
         switch self {
         case .operation, .event, .error, .exporter, .exponential: "an \(label)"
         case .scenario: "the scenario"
-        case .pipeline, .sink, .run: "`\(rawValue)`"
+        case .pipeline, .sink, .run, .tls: "`\(rawValue)`"
         default: "a \(label)"
         }
     }
@@ -27,6 +28,10 @@ enum ScenarioSection: String, CaseIterable, Sendable {
 /// What may stand at a key.
 indirect enum ScenarioKeyType: Sendable {
     case string, integer(minimum: Int), number, boolean, duration, probability, rate
+    /// Bytes, such as `64MiB`.
+    case size
+    /// A text, a number, true or false.
+    case literal
     case choice([String])
     case section(ScenarioSection)
     case list(ScenarioKeyType)
@@ -35,6 +40,9 @@ indirect enum ScenarioKeyType: Sendable {
     case durationDistribution, numberDistribution
     case value, percentiles, anything
     case either([ScenarioKeyType])
+
+    /// One line of text, or a mapping.
+    static var sampler: ScenarioKeyType { .either([.string, .section(.sampler)]) }
 }
 
 /// One key: its name, what stands there and what happens without it.
@@ -76,7 +84,8 @@ extension ScenarioSection {
         case .event, .error: self == .event ? Self.eventKeys : Self.errorKeys
         case .step, .call, .circuitBreaker, .publish, .choice: stepKeys
         case .traffic, .stage: self == .traffic ? Self.trafficKeys : Self.stageKeys
-        case .pipeline, .sampler, .limits, .processor, .exporter, .retry: pipelineKeys
+        case .pipeline, .limits, .sweeper, .processor, .exporter, .tls, .retry: pipelineKeys
+        case .sampler, .samplingRule: samplerKeys
         case .run, .sink: runKeys
         case .distribution, .normal, .lognormal, .exponential, .pareto, .mixture: distributionKeys
         case .generator, .zipf, .randomString, .sequence: generatorKeys
@@ -110,7 +119,8 @@ extension ScenarioSection {
         .init("instances", .integer(minimum: 1), default: "1", "Instances, each its own resource."),
         .init("resource", .map(.value), default: "service.name", "Resource attributes."),
         .init("clock_skew", .durationDistribution, .notYet, "Clock error of an instance."),
-        .init("sampler", .anything, .notYet, "A sampler of the service's own."),
+        .init(
+            "sampler", .sampler, default: "the pipeline's", "A head sampler of the service's own."),
         .init("operations", .map(.section(.operation)), .required, "The operations, by name."),
     ]
 
@@ -124,6 +134,7 @@ extension ScenarioSection {
             default: "by type", "Span kind."),
         .init("self", .durationDistribution, default: "1ms", "Own work, without calls."),
         .init("attributes", .map(.value), default: "{}", "Span attributes."),
+        .init("baggage", .map(.value), default: "{}", "What is added to the trace's baggage."),
         .init("events", .list(.section(.event)), default: "[]", "Events within the span."),
         .init("links", .anything, .notYet, "Links to other traces."),
         .init("error", .section(.error), default: "none", "How it fails."),

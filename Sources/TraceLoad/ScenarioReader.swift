@@ -157,6 +157,16 @@ final class ScenarioReader {
         return value
     }
 
+    /// Bytes.
+    func size(_ node: Node) -> Int? {
+        guard let text = text(node, "a size such as `64MiB`") else { return nil }
+        if let bytes = ScenarioUnits.bytes(text) { return bytes }
+        report(
+            .badValue, at: node.position,
+            "`\(text)` is not a size; write whole bytes, or KiB, MiB, GiB, such as `64MiB`")
+        return nil
+    }
+
     func choice(_ node: Node, _ names: [String]) -> String? {
         guard let text = text(node, "one of \(names.joined(separator: ", "))") else { return nil }
         if names.contains(text) { return text }

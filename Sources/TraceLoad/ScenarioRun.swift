@@ -62,7 +62,9 @@ public final class ScenarioRun: Sendable {
         self.compiled = compiled
         self.options = options
         let scenario = compiled.scenario
-        let setup = PipelineSetup(scenario.pipeline, clock: scenario.clock)
+        let setup = PipelineSetup(scenario)
+        if options.verifies { try setup.checkVerifiable() }
+        let workers = try setup.workers(options)
         var baseURL: String?
         if setup.needsSink(options) {
             do {
@@ -92,7 +94,7 @@ public final class ScenarioRun: Sendable {
                 recorder: pipeline.recorder, sampler: configuration.sampler,
                 limits: configuration.limits)
             var replayOptions = ReplayOptions()
-            replayOptions.workers = setup.workers(scenario.run, options)
+            replayOptions.workers = workers
             replayOptions.verifies = options.verifies
             if scenario.identifiers == .salted {
                 var generator = SystemRandomNumberGenerator()

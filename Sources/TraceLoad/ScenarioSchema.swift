@@ -67,6 +67,14 @@ public enum ScenarioSchema {
         case .number: return .object(["type": .string("number")])
         case .boolean: return .object(["type": .string("boolean")])
         case .duration: return reference("duration")
+        case .size:
+            return any([
+                .object(["minimum": .integer(1), "type": .string("integer")]),
+                .object([
+                    "pattern": .string("^[0-9.]+(KiB|MiB|GiB)$"), "type": .string("string"),
+                ]),
+            ])
+        case .literal: return reference("literal")
         case .probability: return reference("probability")
         case .rate:
             return any([
@@ -118,6 +126,8 @@ public enum ScenarioSchema {
         case .number: "number"
         case .boolean: "true, false"
         case .duration: "duration"
+        case .size: "size"
+        case .literal: "literal"
         case .probability: "probability"
         case .rate: "traces per second, `max`"
         case .choice(let names): names.map { "`\($0)`" }.joined(separator: ", ")

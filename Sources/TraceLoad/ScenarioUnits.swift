@@ -26,6 +26,18 @@ public enum ScenarioUnits {
         return nil
     }
 
+    /// Bytes of `512`, `64KiB`, `1.5MiB` or `2GiB`: whole, from 1 to 2^53. Nil for anything else.
+    static func bytes(_ text: String) -> Int? {
+        let units: [(suffix: String, bytes: Double)] = [
+            ("KiB", 0x1p10), ("MiB", 0x1p20), ("GiB", 0x1p30), ("", 1),
+        ]
+        guard let unit = units.first(where: { text.hasSuffix($0.suffix) }),
+            let number = plainNumber(text.dropLast(unit.suffix.count))
+        else { return nil }
+        let bytes = number * unit.bytes
+        return bytes >= 1 && bytes <= 0x1p53 && bytes == bytes.rounded() ? Int(bytes) : nil
+    }
+
     /// A share between 0 and 1, written as `0.25` or `25%`.
     static func probability(_ text: String) -> Double? {
         let isPercent = text.hasSuffix("%")

@@ -43,7 +43,7 @@ struct SimulatedWorker {
                     for place in plan.events {
                         unsafe executor.execute(
                             events[place], index: index, epochUnixNano: startUnixNano, text: bytes,
-                            spans: live.spans, carriers: live.carriers)
+                            live: live)
                     }
                     executor.counters.traces &+= UInt64(plan.rootCount)
                     if expectation != nil {

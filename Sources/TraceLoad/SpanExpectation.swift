@@ -7,19 +7,26 @@ import TraceResults
 struct SpanExpectation {
     private let compiled: CompiledScenario
     private let limits: SpanLimits
+    /// Whether the random flag arrives in the next service: B3 has no room for it.
+    private let carriesRandomFlag: Bool
+    private let carriesBaggage: Bool
     private var spans: [ExpectedSpan] = []
 
     init(_ compiled: CompiledScenario, limits: SpanLimits) {
         self.compiled = compiled
         self.limits = limits
+        let propagators = compiled.scenario.pipeline.propagators
+        carriesRandomFlag = propagators.contains("tracecontext")
+        carriesBaggage = propagators.contains("baggage")
     }
 
     private struct ExpectedSpan {
         var start = PlanEvent(.none, span: 0)
         var endNs: UInt64 = 0
         var message: UInt32?
-        /// Attribute events, by number in the plan.
+        /// Attribute events, in the plan's order.
         var attributes: [PlanEvent] = []
+        var baggage: [PlanEvent] = []
         var events: [PlanEvent] = []
     }
 
@@ -39,6 +46,14 @@ struct SpanExpectation {
             case .start, .startExtracted, .startLinked: spans[number].start = event
             case .attributeText, .attributeInteger, .attributeDouble, .attributeBoolean:
                 spans[number].attributes.append(event)
+            case .attributeBaggage:
+                if let text = arrivingBaggage(UInt32(event.value), at: number) {
+                    spans[number].attributes.append(
+                        PlanEvent(
+                            .attributeText, span: event.span, operand: event.operand,
+                            value: text))
+                }
+            case .baggage: spans[number].baggage.append(event)
             case .event, .exception: spans[number].events.append(event)
             case .errorStatus: spans[number].message = event.operand
             case .end: spans[number].endNs = event.timeNs
@@ -71,7 +86,7 @@ struct SpanExpectation {
         digest.add(isRoot ? 0 : spanID(span.start.parent))
         digest.add(UInt64(shape.kind))
         // Sampled, and random: the root says so of its identifier, and children inherit it.
-        digest.add(3)
+        digest.add(isRandom(number) ? 3 : 1)
         digest.add(utf8: shape.name)
         digest.add(startUnixNano + span.start.timeNs)
         digest.add(startUnixNano + span.endNs)
@@ -102,6 +117,32 @@ struct SpanExpectation {
             number = Int(spans[number].start.parent)
         }
         return UInt16(number)
+    }
+
+    /// Whether the span knows its trace's identifier to be random.
+    private func isRandom(_ number: Int) -> Bool {
+        if carriesRandomFlag { return true }
+        var number = number
+        while spans[number].start.kind == .start {
+            if spans[number].start.parent == PlanEvent.noParent { return true }
+            number = Int(spans[number].start.parent)
+        }
+        return spans[number].start.kind == .startLinked
+    }
+
+    /// The text under a name in the span's baggage: that of the nearest span above it, or of itself, that
+    /// set it, if it can come from there. The bits of a `PlanText`.
+    private func arrivingBaggage(_ name: UInt32, at number: Int) -> UInt64? {
+        var number = number
+        while true {
+            if let entry = spans[number].baggage.last(where: { $0.operand == name }) {
+                return entry.value
+            }
+            let start = spans[number].start
+            if start.parent == PlanEvent.noParent { return nil }
+            if start.kind != .start, !carriesBaggage { return nil }
+            number = Int(start.parent)
+        }
     }
 
     private func addAttributes(

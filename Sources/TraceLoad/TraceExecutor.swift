@@ -12,6 +12,12 @@ import TraceResults
     private let tracers: UnsafeBufferPointer<Unmanaged<Tracer>>
     private let knownText: UnsafeBufferPointer<UInt8>
     let cipher: SpanIdentityCipher
+    private let propagation: ReplayPropagation
+    private let mode: ReplayPropagation.Mode
+    /// Somebody else may end spans, or take them away.
+    private let isSwept: Bool
+    /// Asking a sampler that remembers once more would change what it says next.
+    private let timesDecisions: Bool
     var counters = ReplayCounters()
     var timings = ReplayTimings()
     private var reported: (spans: UInt64, traces: UInt64) = (0, 0)
@@ -24,8 +30,15 @@ import TraceResults
     private var gaps: RandomStream
 
     /// One call in `timedOneIn` on average is timed; 0 times nothing.
-    init(tables: ReplayTables, cipher: SpanIdentityCipher, timedOneIn: Int) {
+    init(
+        _ scenario: Scenario, tables: ReplayTables, propagation: ReplayPropagation,
+        cipher: SpanIdentityCipher, timedOneIn: Int
+    ) {
         self.tables = tables
+        self.propagation = propagation
+        mode = propagation.mode
+        isSwept = scenario.clock == .realtime
+        timesDecisions = scenario.statefulSampler == nil
         unsafe shapes = unsafe ReplayMemory.copy(tables.shapes)
         unsafe keys = ReplayMemory.copy(tables.keys)
         unsafe tracers = unsafe ReplayMemory.copy(tables.tracers)
@@ -65,8 +78,10 @@ import TraceResults
     @inline(__always)
     mutating func execute(
         _ event: PlanEvent, index: UInt64, epochUnixNano: UInt64, text: UnsafePointer<UInt8>,
-        spans: UnsafeMutablePointer<ActiveSpan>, carriers: UnsafeMutablePointer<HeaderBuffer>
+        live: LiveSpans
     ) {
+        let spans = unsafe live.spans
+        let carriers = unsafe live.carriers
         let span = Int(event.span)
         switch event.kind {
         case .start:
@@ -77,21 +92,29 @@ import TraceResults
                 let context = unsafe (spans + Int(parent)).pointee.context
                 unsafe (spans + span).pointee = start(event, index, context, epochUnixNano)
             }
+            if mode == .context { pass(event, live) }
         case .startExtracted:
-            let context = unsafe TraceContextPropagator.extract(
-                from: (carriers + Int(event.parent)).pointee)
-            unsafe (spans + span).pointee = start(event, index, context, epochUnixNano)
+            let parent = received(event, live)
+            unsafe (spans + span).pointee = start(event, index, parent, epochUnixNano)
+            if mode == .context { keep(event, live) }
         case .startLinked:
-            let context = unsafe TraceContextPropagator.extract(
-                from: (carriers + Int(event.parent)).pointee)
-            unsafe (spans + span).pointee = start(
-                event, index, nil, epochUnixNano,
-                links: context.map { [SpanLink(context: $0)] } ?? [])
+            let linked = received(event, live)
+            let links = linked.map { $0.isValid ? [SpanLink(context: $0)] : [] } ?? []
+            unsafe (spans + span).pointee = start(event, index, nil, epochUnixNano, links: links)
+            if mode == .context { keep(event, live) }
         case .inject:
             let carrier = unsafe carriers + span
             unsafe carrier.pointee.removeAll()
-            unsafe TraceContextPropagator.inject(
-                (spans + span).pointee.context, into: &carrier.pointee)
+            switch mode {
+            case .traceContext:
+                unsafe TraceContextPropagator.inject(
+                    (spans + span).pointee.context, into: &carrier.pointee)
+            case .spanContext:
+                unsafe propagation.inject((spans + span).pointee.context, into: &carrier.pointee)
+            case .context:
+                unsafe propagation.propagator.inject(
+                    (live.contexts + span).pointee, into: &carrier.pointee)
+            }
         case .attributeText:
             let value = PlanText(bits: event.value)
             let bytes = unsafe value.isKnownAhead ? knownText.baseAddress! : text
@@ -121,9 +144,70 @@ import TraceResults
                 attributes: shape.attributes)
         case .errorStatus:
             unsafe (spans + span).pointee.setStatus(.error, tables.messages[Int(event.operand)])
+        case .baggage: unsafe addBaggage(event, text, live)
+        case .attributeBaggage: setAttributeFromBaggage(event, live)
         case .none: break
         }
     }
+
+    // MARK: Contexts
+
+    /// The parent in the carrier that the event names.
+    @inline(__always)
+    private func received(_ event: PlanEvent, _ live: LiveSpans) -> SpanContext? {
+        let carrier = unsafe live.carriers + Int(event.parent)
+        switch mode {
+        case .traceContext:
+            return unsafe TraceContextPropagator.extract(from: carrier.pointee)
+        case .spanContext: return unsafe propagation.extract(from: carrier.pointee)
+        case .context:
+            let context = unsafe live.contexts + Int(event.span)
+            unsafe context.pointee = unsafe propagation.propagator.extract(from: carrier.pointee)
+            return unsafe ReplayPropagation.parent(context.pointee)
+        }
+    }
+
+    /// A span within a service carries on what its parent has.
+    @inline(never)
+    private func pass(_ event: PlanEvent, _ live: LiveSpans) {
+        let context = unsafe live.contexts + Int(event.span)
+        if event.parent == PlanEvent.noParent {
+            unsafe context.pointee = .empty
+        } else {
+            unsafe context.pointee = unsafe (live.contexts + Int(event.parent)).pointee
+        }
+        keep(event, live)
+    }
+
+    /// The context that arrived is the new span's from here on.
+    @inline(never)
+    private func keep(_ event: PlanEvent, _ live: LiveSpans) {
+        let span = unsafe (live.spans + Int(event.span)).pointee
+        unsafe (live.contexts + Int(event.span)).pointee.span = span
+    }
+
+    @inline(never)
+    private func addBaggage(
+        _ event: PlanEvent, _ text: UnsafePointer<UInt8>, _ live: LiveSpans
+    ) {
+        let value = PlanText(bits: event.value)
+        let bytes = unsafe value.isKnownAhead ? knownText.baseAddress! : text
+        let utf8 = unsafe UnsafeBufferPointer(start: bytes + value.offset, count: value.byteCount)
+        unsafe (live.contexts + Int(event.span)).pointee.baggage.set(
+            tables.baggageNames[Int(event.operand)], String(decoding: utf8, as: UTF8.self))
+    }
+
+    @inline(never)
+    private func setAttributeFromBaggage(_ event: PlanEvent, _ live: LiveSpans) {
+        let name = tables.baggageNames[Int(event.value)]
+        guard let entry = unsafe (live.contexts + Int(event.span)).pointee.baggage[name] else {
+            return
+        }
+        unsafe (live.spans + Int(event.span)).pointee.setAttribute(
+            keys[Int(event.operand)], string: entry.value)
+    }
+
+    // MARK: Starts and ends
 
     @inline(__always)
     private mutating func start(
@@ -132,7 +216,7 @@ import TraceResults
     ) -> ActiveSpan {
         let position = SpanIdentityCipher.Position(trace: index, span: event.span)
         var traceID = TraceID(high: 0, low: 0)
-        if parent == nil {
+        if !(parent?.isValid ?? false) {
             let id = cipher.traceID(root: position)
             traceID = TraceID(high: id.high, low: id.low)
         }
@@ -162,20 +246,29 @@ import TraceResults
                         attributes: shape.attributes, links: links)
                 }
                 let between = CallTimer.now()
-                // Behind the start, which so has to fetch what it needs itself.
-                _ = tracer.decide(parent: parent, traceID: traceID)
-                let after = CallTimer.now()
                 timings.start.record(CallTimer.nanoseconds(between &- before))
-                timings.decide.record(CallTimer.nanoseconds(after &- between))
+                if timesDecisions {
+                    // Behind the start, which so has to fetch what it needs itself.
+                    let begin = CallTimer.now()
+                    _ = unsafe shape._withUnsafeGuaranteedRef { shape in
+                        tracer.decide(
+                            parent: parent, traceID: span.context.traceID, kind: shape.kind,
+                            attributes: shape.attributes, at: time ?? 0)
+                    }
+                    timings.decide.record(CallTimer.nanoseconds(CallTimer.now() &- begin))
+                }
                 return span
             }
         }
-        if span.context.isSampled { counters.spansRecording &+= 1 }
+        // A sampler may have a span recorded that it does not sample.
+        if span.context.isSampled || span.isRecording { counters.spansRecording &+= 1 }
         return span
     }
 
     @inline(__always)
     private mutating func end(_ span: ActiveSpan, at time: UInt64?) {
+        let context = span.context
+        let isOwn = context.isSampled && (!isSwept || span.isRecording)
         untilTimedEnd &-= 1
         if untilTimedEnd > 0 {
             span.end(at: time)
@@ -185,8 +278,7 @@ import TraceResults
             span.end(at: time)
             timings.end.record(CallTimer.nanoseconds(CallTimer.now() &- before))
         }
-        let context = span.context
-        if context.isSampled {
+        if isOwn {
             counters.spansEnded &+= 1
             counters.identitySum &+= SpanChecksum.identity(context.traceID, context.spanID)
         }
@@ -204,40 +296,5 @@ enum ReplayMemory {
 
     static func free<Element>(_ elements: UnsafeBufferPointer<Element>) {
         unsafe UnsafeMutableBufferPointer(mutating: elements).deinitialize().deallocate()
-    }
-}
-
-/// The spans and carriers of one live trace; grows, never shrinks. One owner; `deallocate` ends it.
-@safe struct LiveSpans {
-    private(set) var spans: UnsafeMutablePointer<ActiveSpan>
-    private(set) var carriers: UnsafeMutablePointer<HeaderBuffer>
-    private(set) var capacity: Int
-
-    init(capacity: Int) {
-        self.capacity = max(1, capacity)
-        // All zero bits are a span that records nothing: a plan starts a span before it uses it,
-        // and one that did not would do no harm.
-        let bytes = UnsafeMutableRawPointer.allocate(
-            byteCount: self.capacity * MemoryLayout<ActiveSpan>.stride,
-            alignment: MemoryLayout<ActiveSpan>.alignment)
-        unsafe bytes.initializeMemory(
-            as: UInt8.self, repeating: 0,
-            count: self.capacity * MemoryLayout<ActiveSpan>.stride)
-        unsafe spans = unsafe bytes.bindMemory(to: ActiveSpan.self, capacity: self.capacity)
-        unsafe carriers = .allocate(capacity: self.capacity)
-        unsafe carriers.initialize(repeating: HeaderBuffer(), count: self.capacity)
-    }
-
-    mutating func reserve(_ count: Int) {
-        guard count > capacity else { return }
-        deallocate()
-        self = LiveSpans(capacity: max(count, capacity * 2))
-    }
-
-    func deallocate() {
-        unsafe spans.deinitialize(count: capacity)
-        unsafe carriers.deinitialize(count: capacity)
-        unsafe spans.deallocate()
-        unsafe carriers.deallocate()
     }
 }

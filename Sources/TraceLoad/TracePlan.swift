@@ -30,6 +30,11 @@ public struct PlanEvent: Hashable, Sendable {
         case errorStatus
         /// Value: time.
         case end
+        /// Adds to the baggage of the span's context. Operand: name; value: a `PlanText`.
+        case baggage
+        /// An attribute that takes its value from the baggage, if it is there. Operand: attribute
+        /// key; value: name.
+        case attributeBaggage
     }
 
     public var kind: Kind

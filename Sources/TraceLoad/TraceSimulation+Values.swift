@@ -13,9 +13,26 @@ extension TraceSimulation {
             let literal = model.inheritedLiterals[index]
             inherited[row + Int(literal.slot)] = literal.value
         }
+        for index in operation.baggage.indices {
+            let added = model.baggage[index]
+            let drawn = value(
+                model.generators[Int(added.generator)], span, entry.instance, operation.service,
+                &batch)
+            batch.events.append(
+                PlanEvent(
+                    .baggage, span: span, operand: added.name, value: text(of: drawn, &batch).bits))
+        }
         for index in operation.attributes.indices {
             let attribute = model.attributes[index]
             let generator = model.generators[Int(attribute.generator)]
+            if generator.form == .baggage {
+                // What arrives is known when it does.
+                batch.events.append(
+                    PlanEvent(
+                        .attributeBaggage, span: span, operand: attribute.key,
+                        value: UInt64(generator.auxiliary)))
+                continue
+            }
             // An inherited value is the caller's: the row above.
             let value =
                 generator.form == .inherit
@@ -50,7 +67,7 @@ extension TraceSimulation {
         _ generator: CompiledGenerator, _ span: UInt16, _ batch: inout PlanBatch
     ) -> PlanValue {
         switch generator.form {
-        case .fixed, .inherit: return generator.value
+        case .fixed, .inherit, .baggage: return generator.value
         case .table:
             let bits = random.next()
             let picked = Int(((bits >> 32) * UInt64(generator.values.count)) >> 32)
@@ -80,6 +97,20 @@ extension TraceSimulation {
             }
             return text(from: offset, &batch)
         }
+    }
+
+    /// A value as baggage carries it.
+    private func text(of value: PlanValue, _ batch: inout PlanBatch) -> PlanText {
+        let literal: AttributeLiteral
+        switch value.kind {
+        case .attributeText: return PlanText(bits: value.bits)
+        case .attributeInteger: literal = .integer(Int(truncatingIfNeeded: value.bits))
+        case .attributeDouble: literal = .double(Double(bitPattern: value.bits))
+        default: literal = .boolean(value.bits != 0)
+        }
+        let offset = batch.text.count
+        batch.text.append(contentsOf: literal.text.utf8)
+        return PlanText(bits: text(from: offset, &batch).bits)
     }
 
     func text(from offset: Int, _ batch: inout PlanBatch) -> PlanValue {

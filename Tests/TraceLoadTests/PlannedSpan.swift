@@ -8,6 +8,9 @@ struct PlannedSpan {
     var endNs: UInt64?
     var attributes: [(key: String, value: AttributeLiteral)] = []
     var events: [(name: String, timeNs: UInt64)] = []
+    var baggage: [(name: String, value: String)] = []
+    /// Attributes that take their value from the baggage, with its name.
+    var baggageAttributes: [(key: String, name: String)] = []
     var isFailed = false
     var message = ""
     var name = ""
@@ -59,6 +62,17 @@ func read(
         case .attributeInteger: add(.integer(Int(truncatingIfNeeded: event.value)))
         case .attributeDouble: add(.double(Double(bitPattern: event.value)))
         case .attributeBoolean: add(.boolean(event.value != 0))
+        case .attributeBaggage:
+            spans[event.span]?.baggageAttributes.append(
+                (compiled.keys[Int(event.operand)], compiled.baggageNames[Int(event.value)]))
+        case .baggage:
+            let text = PlanText(bits: event.value)
+            let bytes = (text.isKnownAhead ? compiled.text : batch.text)[text.range]
+            spans[event.span]?.baggage.append(
+                (
+                    compiled.baggageNames[Int(event.operand)],
+                    String(decoding: bytes, as: UTF8.self)
+                ))
         case .start, .startExtracted, .startLinked, .none: Issue.record("\(event)")
         }
         func add(_ value: AttributeLiteral) {

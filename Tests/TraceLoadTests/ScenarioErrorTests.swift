@@ -91,6 +91,10 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         .init("events: [{at: 0.5}]", .missingKey, 18, "needs the key `name`"),
         .init("events: [{name: e, at: 2}]", .badValue, 32, "fraction"),
         .init("events: [{name: e, attributes: {k: {unique: x}}}]", .notSupported, 41, "literal"),
+        .init("attributes: {a: {baggage: b}}", .badGenerator, 22, "so none can arrive"),
+        .init("baggage: {a b: 1}", .badValue, 19, "no name for baggage"),
+        .init("baggage: {a: {inherit: a}}", .badGenerator, 22, "goes on by itself"),
+        .init("baggage: {a: {string: {length: 200}}}", .badGenerator, 22, "at most 128 bytes"),
         .init("script: []", .emptyScript, 17, "the script is empty"),
         .init("script: [{parallel: []}]", .emptyScript, 29, "no steps"),
         .init("script: [{choose: [{weight: 0, script: []}]}]", .emptyScript, 27, "weight above 0"),
@@ -225,15 +229,38 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         ("incidents: []", .notSupported, "`incidents`"),
         ("variants: {}", .notSupported, "`variants`"),
         ("defaults: {script: [{work: 1ms}]}", .badCombination, "out of `defaults`"),
-        ("pipeline: {propagators: [b3]}", .notSupported, "`b3`"),
+        ("pipeline: {propagators: [b3mutli]}", .badValue, "did you mean `b3multi`?"),
+        ("pipeline: {propagators: [b3, b3]}", .badValue, "stands twice"),
         ("pipeline: {propagators: []}", .badValue, "[tracecontext]"),
+        ("pipeline: {propagators: [baggage]}", .badValue, "no trace would cross"),
+        ("pipeline: {propagators: [none]}", .badValue, "tracecontext, baggage, b3, b3multi"),
         ("pipeline: {tail: []}", .notSupported, "`tail`"),
         ("pipeline: {sampler: always_onn}", .badValue, "did you mean `always_on`?"),
-        ("pipeline: {sampler: {name: traceidratio, argument: 2}}", .badValue, "0 to 1"),
+        ("pipeline: {sampler: {name: traceidratio, argument: 2}}", .badProbability, "0 to 1"),
+        ("pipeline: {sweeper: {interval: 1s}}", .badCombination, "clock: realtime"),
+        (
+            "clock: realtime\npipeline: {sweeper: {strategy: dropp}}", .badValue,
+            "did you mean `drop`?"
+        ),
+        ("clock: realtime\npipeline: {sweeper: {span_ttl: 0}}", .badDuration, "`infinity`"),
+        ("clock: realtime\npipeline: {sweeper: {storage_size: 5MB}}", .badValue, "64MiB"),
+        (
+            "pipeline: {sampler: \"ratelimiting:5\"}\nrun: {workers: 2}", .badCombination,
+            "workers: 1"
+        ),
         ("sink: {faults: [status]}", .badValue, "status=503"),
         ("sink: {latency: {uniform: [1ms, 2ms]}}", .badDuration, "a duration"),
         ("pipeline: {processor: {queue: 10, batch: 20}}", .badCombination, "at most `queue`"),
-        ("pipeline: {exporter: {encoding: json}}", .notSupported, "protobuf"),
+        ("pipeline: {exporter: {encoding: jsn}}", .badValue, "did you mean `json`?"),
+        ("pipeline: {exporter: {tls: {ca: a.pem}}}", .badCombination, "https://"),
+        (
+            "pipeline: {exporter: {endpoint: \"https://a/b\", tls: {cert: a.pem}}}",
+            .badCombination, "go together"
+        ),
+        (
+            "pipeline: {exporter: {endpoint: \"https://a/b\", tls: {ca: \"\"}}}", .badValue,
+            "path of a PEM file"
+        ),
         ("pipeline: {exporter: {endpoint: localhost}}", .badValue, "http://"),
         ("pipeline: {exporter: {connections: 0}}", .badValue, "at least 1"),
         ("run: {workers: 5000}", .badValue, "1024"),

@@ -1,5 +1,6 @@
 import Foundation
 import Testing
+import TraceCore
 
 @testable import TraceLoad
 
@@ -54,7 +55,19 @@ import Testing
             scenario.sink.faults.map { $0.map(\.key) } == [
                 ["status", "count"], ["reset"], ["latency"],
             ])
-        #expect(scenario.pipeline.sampler.argument == "0.25")
+        #expect(scenario.pipeline.sampler.sampler.description == EveryKey.sampler)
+        #expect(scenario.services[0].sampler?.sampler == .parentBased(root: .traceIDRatio(0.25)))
+        #expect(scenario.services[1].sampler == nil)
+        #expect(scenario.pipeline.propagators == ["b3", "baggage"])
+        #expect(
+            scenario.pipeline.sweeper
+                == .init(
+                    intervalNs: 5e9, strategy: .endSpan, spanTTLNs: nil, storageBytes: 3 << 20))
+        #expect(scenario.pipeline.exporter.encoding == .json)
+        #expect(
+            scenario.pipeline.exporter.tls
+                == .init(authority: "ca.pem", certificate: "cert.pem", key: "key.pem"))
+        #expect(scenario.services[0].operations[0].baggage.map(\.key) == ["tenant"])
         #expect(scenario.pipeline.limits.attributesPerLink == 6)
         #expect(scenario.pipeline.exporter.retryMaxElapsedNs == 9e9)
         #expect(scenario.pipeline.exporter.headers == [.init(name: "x-key", value: "${KEY}")])
@@ -71,17 +84,29 @@ import Testing
 }
 
 enum EveryKey {
+    static let sampler =
+        "ParentBased{root:CompositeSampler{ComposableAnyOfSampler{ComposableRuleBasedSampler{"
+        + "(name=GET * & kind=server & parent=none|remote & http.route=/a|/b & k & n=1 & h~x|y & "
+        + "url.path~/a*:ComposableProbabilitySampler{0.100000,precision=5}),"
+        + "(*:ComposableParentThresholdSampler{ComposableAlwaysOffSampler})},"
+        + "ComposableAnnotatingSampler{ComposableParentThresholdSampler{"
+        + "ComposableProbabilitySampler{0.010000}},{kept=true}}}},"
+        + "remoteParentSampled:ForeignRatioSampler{go,0.500000},remoteParentNotSampled:"
+        + "AdaptiveSampler{target=5.00,interval=10.00,weight=0.25,keys=7},localParentSampled:"
+        + "AlwaysRecordSampler{RateLimitingSampler{20.00}},localParentNotSampled:AlwaysOffSampler}"
+
     static let text = """
         version: 1
         name: every
         description: all keys
         seed: 9
         ids: fixed
-        clock: simulated
+        clock: realtime
         defaults: {self: 2ms, error: {rate: 0.1%}}
         services:
           a:
             instances: 2
+            sampler: {name: parentbased_traceidratio, argument: 25%}
             resource: {host.name: {sequence: {start: 3}}, zone: {one_of: [x, y], weights: [1, 2]}}
             operations:
               GET /a:
@@ -94,6 +119,8 @@ enum EveryKey {
                   i: {int: [1, 2]}
                   s: {string: {length: 4}}
                   u: {unique: x}
+                  t: {baggage: tenant}
+                baggage: {tenant: {one_of: [red, 7, 1.5, true]}}
                 events: [{name: e, probability: 50%, at: 0.2, attributes: {k: 1}}]
                 error: {rate: 1%, status_message: m, exception: true, http_status: 503, propagate: 0.5, short_circuit: true}
                 script:
@@ -111,11 +138,27 @@ enum EveryKey {
         traffic:
           - {root: a/GET /a, model: open, arrival: constant, max_in_flight: 100, overload: drop, stages: [{duration: 1s, rate: 10, shape: linear}]}
         pipeline:
-          propagators: [tracecontext]
-          sampler: {name: parentbased_traceidratio, argument: 25%}
+          propagators: [b3, baggage]
+          sampler:
+            name: parentbased
+            root:
+              name: composite
+              sampler:
+                name: any_of
+                samplers:
+                  - name: rule_based
+                    rules:
+                      - {names: ["GET *"], kinds: [server], parents: [none, remote], attributes: {http.route: [/a, /b], n: 1}, patterns: {url.path: /a*, h: [x, y]}, present: [k], sampler: {name: probability, argument: 10%, precision: 5}}
+                      - {sampler: parent_threshold:always_off}
+                  - {name: annotating, attributes: {kept: true}, sampler: {name: parent_threshold, root: probability:1%}}
+            remote_parent_sampled: {name: foreign, algorithm: go, argument: 0.5}
+            remote_parent_not_sampled: {name: adaptive, argument: 5, interval: 10s, weight: 0.25, keys: 7}
+            local_parent_sampled: {name: always_record, sampler: ratelimiting:20}
+            local_parent_not_sampled: always_off
+          sweeper: {interval: 5s, strategy: end_span, span_ttl: infinity, storage_size: 3MiB}
           limits: {attribute_count_limit: 1, attribute_value_length_limit: 2, event_count_limit: 3, link_count_limit: 4, attribute_per_event_limit: 5, attribute_per_link_limit: 6}
           processor: {type: batch, queue: 100, batch: 10, delay: 1s, timeout: 2s, on_full: drop}
-          exporter: {type: otlp, endpoint: "http://localhost:1/v1/traces", encoding: protobuf, compression: gzip, headers: {x-key: "${KEY}"}, timeout: 1s, connections: 2, retry: {initial: 1s, max: 2s, max_elapsed: 9s}}
+          exporter: {type: otlp, endpoint: "https://localhost:1/v1/traces", encoding: json, compression: gzip, tls: {ca: ca.pem, cert: cert.pem, key: key.pem}, headers: {x-key: "${KEY}"}, timeout: 1s, connections: 2, retry: {initial: 1s, max: 2s, max_elapsed: 9s}}
         sink: {latency: 1ms, faults: [{status: 503, count: 3}, reset=after]}
         run: {warmup: 1s, drain: 3s, repeats: 1, workers: 2}
         """

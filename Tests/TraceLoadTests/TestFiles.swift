@@ -31,7 +31,7 @@ enum ScenarioDocumentProbe {
 
 /// The scenarios of the repository.
 enum RepositoryScenario: String, CaseIterable {
-    case checkout, realtime, minimal
+    case checkout, realtime, minimal, propagation
 
     static let folder: URL = {
         // Found from this file, through links: Tests/TraceLoadTests/TestFiles.swift.
