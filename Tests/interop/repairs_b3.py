@@ -92,13 +92,16 @@ def _parent(_, lines):
 
 
 def _state(lines):
-    """What well-formed lines say: (has ids, '0' | '1' | 'd' | None)."""
+    """What well-formed lines say: (has ids, '0' | '1' | 'd' | 'parent' | None)."""
     single = _first(lines, "b3")
     if single:
         if len(single) == 1:
             return False, single
         match = _SINGLE.fullmatch(single)
-        return (True, match[3]) if match else (False, None)
+        if match is None:
+            return False, None
+        # A parent where the state would be: see b3-parent-without-state.
+        return True, "parent" if match[4] and not match[3] else match[3]
     sampled = _first(lines, "x-b3-sampled")
     state = "d" if _first(lines, "x-b3-flags") == "1" else sampled
     return _first(lines, "x-b3-traceid") is not None, state

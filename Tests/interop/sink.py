@@ -36,13 +36,14 @@ class _Maker:
 
     def __init__(self, seed, processor):
         self.random = random.Random(seed)
+        # The SDK draws its ids from the generator that all share.
+        random.seed(seed)
         tight = SpanLimits(
             max_span_attributes=3, max_events=2, max_links=1, max_event_attributes=1,
             max_link_attributes=1, max_span_attribute_length=10)
         providers = []
         for name, limits in [("checkout", None), ("каталог", None), ("limited", tight)]:
             resource = Resource({"service.name": name, "host.cpus": 4, "tags": ["a", "b"], "ratio": 0.5})
-            # Random ids follow from the operating system here; everything else from the seed.
             provider = TracerProvider(resource=resource, span_limits=limits, shutdown_on_exit=False)
             provider.add_span_processor(processor())
             providers.append(provider)
