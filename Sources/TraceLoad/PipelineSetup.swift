@@ -45,6 +45,11 @@ struct PipelineSetup {
 
     /// What a plan says of its spans is compared with what arrives; some scenarios say too little.
     func checkVerifiable() throws(RunError) {
+        guard scenario.clock == .simulated else {
+            throw .unusable(
+                "in real time no plan knows when its spans begin and end: leave out --verify, or write "
+                    + "`clock: simulated`")
+        }
         guard let sampler = scenario.samplers.first(where: { $0.sampler.setsAttributes }) else {
             return
         }

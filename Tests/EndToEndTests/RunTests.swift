@@ -75,6 +75,40 @@ struct RunTests {
         #expect(number(run, "ledger", "sink", "spansDistinct") == recorded)
     }
 
+    @Test(
+        "finds in verify mode what every kind of sampler keeps",
+        arguments: [
+            "parentbased:ratelimiting:100", "parentbased:adaptive:50", "probability:0.5",
+            "always_record:parentbased_traceidratio:0.25", "foreign:js:0.5",
+            "composite:parent_threshold:probability:0.25",
+            "{name: parentbased, root: traceidratio:0.5, remote_parent_not_sampled: always_on}",
+        ])
+    func samplers(_ sampler: String) throws {
+        let (command, _) = try run(Scenarios.shop(sampler: sampler), ["--verify"])
+        #expect(command.exitCode == 0, "\(command.errors)")
+        let run = try command.json()
+        #expect(number(run, "ledger", "tracer", "notRecordedSampler") != nil)
+        #expect(try #require(number(run, "ledger", "sink", "spansDistinct")) > 0)
+    }
+
+    @Test(
+        "finds in verify mode baggage and whole traces behind every kind of header",
+        arguments: ["[b3, baggage]", "[b3multi, baggage]", "[tracecontext, baggage]", "[b3]"])
+    func propagators(_ list: String) throws {
+        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().appending(path: "scenarios/propagation.yaml")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        #expect(text.contains("propagators: [b3, baggage]"))
+        let (command, _) = try run(
+            text.replacing("propagators: [b3, baggage]", with: "propagators: \(list)"),
+            ["--verify", "--duration", "300ms", "--warmup", "0s"])
+        #expect(command.exitCode == 0, "\(command.errors)")
+        let ledger = try #require(try command.json()["ledger"] as? [String: Any])
+        let sink = try #require(ledger["sink"] as? [String: Any])
+        #expect(sink["orphanSpans"] as? Int == 0)
+        #expect(sink["traces"] as? Int == sink["tracesComplete"] as? Int)
+    }
+
     @Test("compresses with gzip and loses nothing")
     func gzip() throws {
         let (command, _) = try run(Scenarios.shop(exporter: "compression: gzip"))

@@ -166,6 +166,13 @@ struct SamplerCase: Sendable, CustomTestStringConvertible {
         #expect(try PipelineSetup(realTime.scenario).workers(options) == 2)
     }
 
+    @Test func `In real time there are no contents to verify, which is said before the run`() throws
+    {
+        let realTime = try self.realTime("always_on")
+        #expect(throws: RunError.self) { try PipelineSetup(realTime.scenario).checkVerifiable() }
+        try PipelineSetup(try compiled("always_on").scenario).checkVerifiable()
+    }
+
     private func realTime(_ sampler: String) throws -> CompiledScenario {
         try compiled(sampler, top: "clock: realtime")
     }
