@@ -1,4 +1,4 @@
-// Turning the calls of hooks and followers off and on while spans start and end.
+// Turning the calls of hooks and followers off and on while spans start and end; ends that may not wait.
 import CThread
 import Synchronization
 
@@ -24,5 +24,14 @@ extension SpanRecorder {
                     ~Signal.observed, ordering: .relaxed)
             }
         }
+    }
+    /// Runs `body`; meanwhile no `end` on the calling thread waits for room in this recorder's queue. A span
+    /// that finds none is dropped, counted. For ends on an exporter thread, which others wait for.
+    public func withoutWaiting<Result>(_ body: () throws -> Result) rethrows -> Result {
+        let producer = unsafe RecorderCore.producer(core)
+        let neverWaited = unsafe producer.pointee.neverWaits
+        unsafe producer.pointee.neverWaits = true
+        defer { unsafe producer.pointee.neverWaits = neverWaited }
+        return try body()
     }
 }

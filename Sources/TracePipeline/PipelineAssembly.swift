@@ -51,7 +51,8 @@ struct PipelineAssembly {
         }
         books = PipelineBooks(recorder: recorder, entries: entries)
         sweeper = SpanSweeper(
-            recorder: recorder, settings: configuration.sweeper, logger: configuration.logger)
+            recorder: recorder, followers: plans.dropFirst().map { $0.account.recorder },
+            settings: configuration.sweeper, logger: configuration.logger)
         report = configuration.metrics.map { PipelineMetricsReport(factory: $0.factory) }
 
         var chores: [any ExporterChore] = []

@@ -7,13 +7,18 @@ import TraceCore
 /// One recorder's sweeper: which age is too old now, and what happens to the spans found. Any thread.
 final class SpanSweeper: Sendable {
     private let recorder: SpanRecorder
+    /// Their queues get what the sweeper ends.
+    private let followers: [SpanRecorder]
     private let settings: SweeperSettings
     private let action: SweepAction
     private let logger: Logger
     private let isSweeping = Atomic(false)
 
-    init(recorder: SpanRecorder, settings: SweeperSettings, logger: Logger) {
+    init(
+        recorder: SpanRecorder, followers: [SpanRecorder], settings: SweeperSettings, logger: Logger
+    ) {
         self.recorder = recorder
+        self.followers = followers
         self.settings = settings
         self.logger = logger
         switch settings.strategy {
@@ -41,12 +46,19 @@ final class SpanSweeper: Sendable {
         // acquire and release: one sweep at a time, each seeing the one before.
         guard !isSweeping.exchange(true, ordering: .acquiringAndReleasing) else { return nil }
         defer { isSweeping.store(false, ordering: .releasing) }
-        let result = recorder.sweep(olderThanNs: oldestNs, action)
+        let result = sweepWithoutWaiting(for: followers[...])
         if result.sweptSpans > 0 {
             logger.warning(
                 "\(result.sweptSpans) spans were never ended: \(settings.strategy.pastTense)")
         }
         return result
+    }
+
+    private func sweepWithoutWaiting(for followers: ArraySlice<SpanRecorder>) -> SweepResult {
+        guard let first = followers.first else {
+            return recorder.sweep(olderThanNs: oldestNs, action)
+        }
+        return first.withoutWaiting { sweepWithoutWaiting(for: followers.dropFirst()) }
     }
 
     /// The age from which on spans go; `.max` for never.

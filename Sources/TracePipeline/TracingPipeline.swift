@@ -44,6 +44,10 @@ public final class TracingPipeline: Sendable {
             namesApplicationTracers: configuration.createsApplicationTracers)
     }
 
+    deinit {
+        if isOwnProcess { dropHooks() }
+    }
+
     /// A provider of another service over the same pipeline, with the configuration's limits.
     ///
     /// - Parameter sampler: nil for the configuration's.
@@ -101,11 +105,15 @@ public final class TracingPipeline: Sendable {
                 host.finishShutdown(untilNs: BatchProcessor.graceNs(after: deadlineNs))
             }
         }
-        // A processor of the user's may hold this pipeline.
-        recorder.setStartHook(nil)
-        recorder.setEndHook(nil)
+        dropHooks()
         reportLast(untilNs: BatchProcessor.graceNs(after: deadlineNs))
         return Self.combined(results)
+    }
+
+    /// A processor of the user's may hold tracers of this pipeline, and they the recorder.
+    private func dropHooks() {
+        recorder.setStartHook(nil)
+        recorder.setEndHook(nil)
     }
 
     private func reportLast(untilNs deadlineNs: UInt64) {

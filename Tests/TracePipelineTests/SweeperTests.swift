@@ -268,15 +268,18 @@ import TraceCore
             $0.batch.batchSpans = 4
             $0.batch.whenFull = .block
             $0.sweeper.strategy = .endSpan
+            $0.additionalProcessors = [
+                .batch($0.batch, $0.exporter), .batch(BatchSettings(), .none),
+            ]
         }
         PipelineHarness.end(4, of: pipeline)
-        gate.waitForExports(1)
+        gate.waitForExports(2)
         _ = live(20, of: pipeline, old: true)
         #expect(pipeline.sweep()?.sweptSpans == 20)
-        #expect(pipeline.ledger.queueFull == 12)
-        #expect(pipeline.ledger.isBalanced)
+        #expect(pipeline.ledgers.map(\.ledger.queueFull) == [12, 12, 0])
+        #expect(pipeline.ledgers.allSatisfy { $0.ledger.isBalanced })
         gate.open()
         #expect(pipeline.shutdown() == .completed)
-        #expect(pipeline.ledger.acknowledged.spans == 12)
+        #expect(pipeline.ledgers.map(\.ledger.acknowledged.spans) == [12, 12, 24])
     }
 }
