@@ -42,10 +42,13 @@ import Synchronization
 
     /// The right to touch the slot, if the span still lives; the caller releases it.
     @inline(__always)
-    private func acquire() -> SlotHold? {
+    func acquire() -> SlotHold? {
         guard let slot = unsafe slot, let starter = unsafe starter else { return nil }
         return unsafe SlotHold.acquire(slot, starter: starter, word: word)
     }
+
+    @inline(__always)
+    func release(_ hold: SlotHold) { hold.release(word: word) }
 
     /// Reads the slot, if the span still lives.
     func read<Value>(_ body: (SlotPointer, CorePointer) -> Value) -> Value? {

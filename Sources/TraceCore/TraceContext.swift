@@ -97,4 +97,23 @@ public struct TraceContext: Sendable {
             }
         }.get()
     }
+
+    /// Runs `body` with changed baggage, for it, the child tasks it makes and the services they call.
+    public static func withBaggage<Value, Failure: Error>(
+        _ change: (inout Baggage) -> Void, _ body: () throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        var context = current
+        change(&context.baggage)
+        return try context.run(body)
+    }
+
+    /// Runs `body` with changed baggage, for it, the child tasks it makes and the services they call.
+    public static func withBaggage<Value, Failure: Error>(
+        _ change: (inout Baggage) -> Void, isolation: isolated (any Actor)? = #isolation,
+        _ body: () async throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        var context = current
+        change(&context.baggage)
+        return try await context.run(isolation: isolation, body)
+    }
 }

@@ -29,6 +29,12 @@ struct DetectionSource: Sendable {
     func linkTarget(_ path: String) -> String? { FileText.linkTarget(root + path) }
 }
 
+/// Variables may be secrets: none is shown by `print` or `dump`.
+extension DetectionSource: CustomStringConvertible, CustomReflectable {
+    var description: String { "DetectionSource(root: \"\(root)\")" }
+    var customMirror: Mirror { Mirror(self, children: ["root": root]) }
+}
+
 /// Attributes as detectors gather them: only what is known gets in.
 struct AttributeList {
     private(set) var attributes = SpanAttributes()

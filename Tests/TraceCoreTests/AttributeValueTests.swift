@@ -134,4 +134,37 @@ import Testing
         // Of 4 × 10 keys over 256 bits a few may meet by chance; that all of a kind meet is the mistake.
         #expect(kept >= 36)
     }
+
+    @Test("A literal key is as good as one made before, also for a value that comes again")
+    func literalKeys() throws {
+        var limits = SpanLimits()
+        limits.attributeValueLength = 5
+        let span = try CoreHarness.one(limits: limits) { tracer in
+            let span = tracer.startSpan("span")
+            span.setAttribute("k", 1)
+            span.setAttribute("a.key.longer.than.eight.characters", 2)
+            span.setAttribute("string", "literal")
+            span.setAttribute("made", string: "ma" + "de up")
+            span.setAttribute("empty", "")
+            span.setAttribute("double", 0.5)
+            span.setAttribute("bool", true)
+            span.setAttribute("list", .strings(["abcdefg", "h"]))
+            span.setAttribute("value", AttributeValue.int(7))
+            span.setAttribute(AttributeKey("k"), 3)
+            span.setAttribute("double", 1.5)
+            span.addEvent("event", at: 9, attributes: ["x": 1])
+            span.end()
+            span.setAttribute("late", 1)
+            span.addEvent("late")
+        }
+        let expected: [(String, ReadSpan.Value)] = [
+            ("k", .int(3)), ("a.key.longer.than.eight.characters", .int(2)),
+            ("string", .string("liter")), ("made", .string("made ")), ("empty", .string("")),
+            ("double", .double(1.5)), ("bool", .bool(true)),
+            ("list", .array([.string("abcde"), .string("h")])), ("value", .int(7)),
+        ]
+        #expect(span.attributes == expected.map { ReadSpan.Attribute(key: $0.0, value: $0.1) })
+        #expect(span.events.map(\.name) == ["event"])
+        #expect(span.events.first?.timeUnixNano == 9)
+    }
 }

@@ -176,6 +176,22 @@ import Testing
         #expect(TraceContext.current.baggage.isEmpty)
     }
 
+    @Test("Baggage can be changed for a piece of work")
+    func changedBaggage() async throws {
+        let seen = TraceContext.withBaggage({ $0.set("user.id", "u1") }) {
+            TraceContext.withBaggage({ $0.set("order.id", "o1") }) {
+                TraceContext.current.baggage.entries.map(\.name)
+            }
+        }
+        #expect(seen == ["user.id", "order.id"])
+        let later = await TraceContext.withBaggage({ $0.set("user.id", "u2") }) {
+            await Task.yield()
+            return TraceContext.current.baggage["user.id"]?.value
+        }
+        #expect(later == "u2")
+        #expect(TraceContext.current.baggage.isEmpty)
+    }
+
     @Test("With tracing off the body runs, its span does nothing, and the parent's context goes on")
     func disabled() throws {
         let harness = try CoreHarness()
