@@ -168,6 +168,24 @@ import Testing
         )
     }
 
+    @Test("Lines of both names are replaced; an old state does not stay beside a new parent")
+    func replaces() throws {
+        var headers = HeaderBuffer([
+            ("TraceParent", "old"), ("tracestate", "old=1"), ("other", "stays"),
+            ("TraceState", "old=2"), ("traceparent", "old"),
+        ])
+        var context = try #require(Self.extract(Self.traceparent))
+        TraceContextPropagator.inject(context, into: &headers)
+        #expect(headers.text == ["other: stays", "traceparent: " + Self.traceparent])
+        context.traceState = try #require(TraceState(header: "new=1"))
+        TraceContextPropagator.inject(context, into: &headers)
+        TraceContextPropagator.inject(context, into: &headers)
+        #expect(
+            headers.text == [
+                "other: stays", "traceparent: " + Self.traceparent, "tracestate: new=1",
+            ])
+    }
+
     // MARK: Published vectors
 
     /// Facts from w3c/trace-context, test/test.py: whether the trace id 1234…9012 goes on.
