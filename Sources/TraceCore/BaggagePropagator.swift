@@ -32,7 +32,7 @@ public enum BaggagePropagator {
         var memberCount = 0
         for (name, entry) in baggage.entries where memberCount < memberCountMax {
             guard BaggageSyntax.isToken(name) else { continue }
-            let metadata = BaggageSyntax.isProperties(entry.metadata) ? entry.metadata : ""
+            let metadata = BaggageSyntax.properties(entry.metadata) ?? ""
             let separators = (header.isEmpty ? 0 : 1) + 1 + (metadata.isEmpty ? 0 : 1)
             let room =
                 byteCountMax - header.count - separators - name.utf8.count - metadata.utf8.count
@@ -121,8 +121,8 @@ enum BaggageSyntax {
         if end < count {
             let properties = unsafe HeaderValue.trimmed(
                 UnsafeRawBufferPointer(rebasing: member[(end + 1)...]))
-            guard unsafe isProperties(properties) else { return nil }
-            unsafe metadata = String(decoding: properties, as: UTF8.self)
+            guard let text = unsafe self.properties(properties) else { return nil }
+            metadata = text
         }
         let name = unsafe String(decoding: member[..<nameEnd], as: UTF8.self)
         return (name, Baggage.Entry(value: value, metadata: metadata))
@@ -130,29 +130,34 @@ enum BaggageSyntax {
 
     // MARK: Properties
 
-    /// Whether text is `key;key=value;…`, blanks allowed around each part and empty properties passed over.
-    static func isProperties(_ text: String) -> Bool {
+    /// Text of the form `key;key=value;…`, blanks allowed around each part; nil for anything else. Empty
+    /// properties are left out: the grammar has none, and other parsers drop the whole member for one.
+    static func properties(_ text: String) -> String? {
         var text = text
-        return text.withUTF8 { unsafe isProperties(UnsafeRawBufferPointer($0)) }
+        return text.withUTF8 { unsafe properties(UnsafeRawBufferPointer($0)) }
     }
 
-    private static func isProperties(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    private static func properties(_ bytes: UnsafeRawBufferPointer) -> String? {
+        var kept: [UInt8] = []
+        kept.reserveCapacity(bytes.count)
         var start = 0
         while start < bytes.count {
             var end = start
             while unsafe end < bytes.count && bytes[end] != UInt8(ascii: ";") { end += 1 }
-            guard unsafe isProperty(UnsafeRawBufferPointer(rebasing: bytes[start..<end])) else {
-                return false
-            }
+            let property = unsafe UnsafeRawBufferPointer(rebasing: bytes[start..<end])
             start = end + 1
+            if unsafe HeaderValue.trimmed(property).isEmpty { continue }
+            guard unsafe isProperty(property) else { return nil }
+            if !kept.isEmpty { kept.append(UInt8(ascii: ";")) }
+            unsafe kept.append(contentsOf: property)
         }
-        return true
+        // The blanks around the whole are those of the member.
+        return HeaderValue.trimmed(String(decoding: kept, as: UTF8.self))
     }
 
     private static func isProperty(_ bytes: UnsafeRawBufferPointer) -> Bool {
         let property = unsafe HeaderValue.trimmed(bytes)
         let count = property.count
-        if count == 0 { return true }
         var index = 0
         while unsafe index < count && isTokenByte(property[index]) { index += 1 }
         guard index > 0 else { return false }

@@ -178,6 +178,14 @@ import Testing
             Self.shown(Self.extract(["%6bey=%76;%70=%71;%2c"])) == ["%6bey=v|%70=%71;%2c"])
     }
 
+    @Test("Empty properties, which the grammar has not, are left out")
+    func emptyProperties() {
+        #expect(
+            Self.shown(Self.extract(["a=1;,b=2;;p ; ;q=1,c=3; \t,d=4;;="])) == [
+                "a=1", "b=2|p ;q=1", "c=3",
+            ])
+    }
+
     @Test("Every byte is where it may be, and nowhere else")
     func characters() {
         // RFC 9110, section 5.6.2, and W3C Baggage, "baggage-octet".
