@@ -54,6 +54,9 @@ public struct SinkLedger: Codable, Sendable, Equatable {
     @DecimalText public var identitySum: UInt64 = 0
     /// Sum of the content hashes of the distinct spans.
     @DecimalText public var contentSum: UInt64 = 0
+    /// Distinct spans that came as JSON; nil for none. Their content hashes are those of the protobuf
+    /// that the sink made of them: equal when a batch comes again, and never equal to the exporter's.
+    public var jsonSpans: Int?
 
     // MARK: Batches
 

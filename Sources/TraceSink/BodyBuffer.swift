@@ -54,6 +54,20 @@ final class BodyBuffer {
         return true
     }
 
+    /// Appends a byte. Returns false when the budget does not allow it.
+    @inline(__always)
+    func append(_ byte: UInt8) -> Bool {
+        guard count < capacity || makeRoom(for: 1) else { return false }
+        unsafe base.unsafelyUnwrapped.storeBytes(of: byte, toByteOffset: count, as: UInt8.self)
+        count += 1
+        return true
+    }
+
+    /// Lets `body` change the contents.
+    func withContents(_ body: (UnsafeMutableRawBufferPointer) -> Void) {
+        unsafe body(UnsafeMutableRawBufferPointer(start: base, count: count))
+    }
+
     /// Room for at least `extra` more bytes, growing by half at a time.
     func makeRoom(for extra: Int) -> Bool {
         let needed = count + extra

@@ -8,6 +8,8 @@ struct BatchSummary: Equatable, Sendable {
     var identitySum: UInt64 = 0
     /// Wrapping sum of the spans' content hashes.
     var contentSum: UInt64 = 0
+    /// Whether the hashed contents are the sink's own form of the spans, not the sender's bytes.
+    var isTranslated = false
 
     /// Adds another request's, or one span's.
     @inline(__always)

@@ -80,8 +80,28 @@ enum SinkRoute: Equatable {
     }
 }
 
+/// How bodies are written, requests and the answers to them alike.
+enum BodyEncoding: String, CaseIterable {
+    case protobuf = "application/x-protobuf"
+    case json = "application/json"
+
+    var contentType: String { rawValue }
+
+    /// The media type alone, parameters aside, in any case.
+    init?(contentType: String) {
+        if let known = BodyEncoding(rawValue: contentType) {
+            self = known
+            return
+        }
+        let media = contentType.prefix { $0 != ";" }.lowercased()
+        self.init(rawValue: media.filter { $0 != " " && $0 != "\t" })
+    }
+}
+
 /// How the body of an export request is to be read.
 struct ExportHead {
+    /// How it is written.
+    var encoding = BodyEncoding.protobuf
     /// The batch number, nil for none.
     var batch: UInt64?
     /// Whether the body is gzip.
@@ -96,10 +116,14 @@ struct ExportHead {
 
     /// Reads the head; throws the refusal it deserves.
     init(_ head: HTTPRequestHead, limits: SinkConfiguration.Limits) throws(SinkRefusal) {
-        guard let type = head.headers.first(name: "content-type"), Self.isProtobuf(type) else {
+        guard let type = head.headers.first(name: "content-type"),
+            let encoding = BodyEncoding(contentType: type)
+        else {
             throw SinkRefusal(
-                .unsupportedMediaType, "the content type must be application/x-protobuf")
+                .unsupportedMediaType,
+                "the content type must be application/x-protobuf or application/json")
         }
+        self.encoding = encoding
         for encoding in head.headers["content-encoding"] {
             switch encoding.lowercased() {
             case "identity", "": break
@@ -122,13 +146,6 @@ struct ExportHead {
         if let contentLength, contentLength > limits.bodyBytesMax {
             throw .tooLarge(limits.bodyBytesMax)
         }
-    }
-
-    // The media type alone, parameters aside, in any case.
-    private static func isProtobuf(_ type: String) -> Bool {
-        if type == "application/x-protobuf" { return true }
-        let media = type.prefix { $0 != ";" }.lowercased()
-        return media.filter { $0 != " " && $0 != "\t" } == "application/x-protobuf"
     }
 }
 

@@ -7,22 +7,28 @@ import NIOCore
 import NIOHTTP1
 
 extension SinkRequestHandler {
-    private static let protobuf = "application/x-protobuf"
     private static let exportedHeaders = HTTPHeaders([
-        ("content-type", protobuf), ("content-length", "0"),
+        ("content-type", BodyEncoding.protobuf.contentType), ("content-length", "0"),
     ])
 
     /// Answers an export with an empty `ExportTraceServiceResponse`.
     func answerExported() {
+        guard head.encoding == .protobuf else {
+            answer(.ok, body: OTLPMessages.empty(head.encoding))
+            return
+        }
         write(.ok, Self.exportedHeaders, body: nil)
     }
 
-    /// Answers with a body.
+    /// Answers with a body, in the encoding of the request when no type is given.
     func answer(
-        _ status: HTTPResponseStatus, type: String = protobuf, headers: [(String, String)] = [],
+        _ status: HTTPResponseStatus, type: String? = nil, headers: [(String, String)] = [],
         body: [UInt8]
     ) {
-        var all = HTTPHeaders([("content-type", type), ("content-length", String(body.count))])
+        var all = HTTPHeaders([
+            ("content-type", type ?? head.encoding.contentType),
+            ("content-length", String(body.count)),
+        ])
         all.add(contentsOf: headers)
         write(status, all, body: body.isEmpty ? nil : ByteBuffer(bytes: body))
     }
@@ -32,18 +38,19 @@ extension SinkRequestHandler {
         state.refuse()
         answer(
             refusal.status, headers: refusal.allow.map { [("allow", $0)] } ?? [],
-            body: OTLPMessages.status(code: 3, message: refusal.message))
+            body: OTLPMessages.status(code: 3, message: refusal.message, head.encoding))
     }
 
     /// Refuses a request before its end, and counts that; the connection is closed afterwards.
     func refuseAtOnce(_ refusal: SinkRefusal) {
         state.refuse()
         keepAlive = false
-        let body = OTLPMessages.status(code: 3, message: refusal.message)
+        let body = OTLPMessages.status(code: 3, message: refusal.message, head.encoding)
         write(
             refusal.status,
             HTTPHeaders([
-                ("content-type", Self.protobuf), ("content-length", String(body.count)),
+                ("content-type", head.encoding.contentType),
+                ("content-length", String(body.count)),
             ]),
             body: ByteBuffer(bytes: body))
     }

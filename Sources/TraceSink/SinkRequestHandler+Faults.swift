@@ -44,10 +44,13 @@ extension SinkRequestHandler {
             answer(
                 HTTPResponseStatus(statusCode: status.code), headers: status.headers(),
                 body: status.code < 300
-                    ? [] : OTLPMessages.status(code: 14, message: "injected fault"))
+                    ? OTLPMessages.empty(head.encoding)
+                    : OTLPMessages.status(code: 14, message: "injected fault", head.encoding))
         case .partialSuccess(let rejected, let message):
             answer(
-                .ok, body: OTLPMessages.partialSuccess(rejected: rejected, message: message))
+                .ok,
+                body: OTLPMessages.partialSuccess(
+                    rejected: rejected, message: message, head.encoding))
         case .reset:
             // Before and during the body were seen to earlier; an empty body has no middle.
             reset()
@@ -74,14 +77,23 @@ extension SinkRequestHandler {
 
     // An unknown field of 120 bytes: a valid response, and time enough for any timeout.
     private func trickle(intervalNs: Int64) {
-        let body = OTLPMessages.unknownFieldHead(count: 120) + Array(repeating: 0, count: 120)
+        let body =
+            OTLPMessages.unknownFieldHead(count: 120, head.encoding) + Self.filler(head.encoding)
         writeHead(
             .ok,
             HTTPHeaders([
-                ("content-type", "application/x-protobuf"), ("content-length", "\(body.count)"),
+                ("content-type", head.encoding.contentType), ("content-length", "\(body.count)"),
             ]))
         context?.flush()
         trickle(body[...], intervalNs: intervalNs)
+    }
+
+    /// What makes a head of an unknown field of 120 bytes a valid answer.
+    private static func filler(_ encoding: BodyEncoding) -> [UInt8] {
+        switch encoding {
+        case .protobuf: Array(repeating: 0, count: 120)
+        case .json: Array(repeating: 0x20, count: 118) + Array("\"}".utf8)
+        }
     }
 
     private func trickle(_ rest: ArraySlice<UInt8>, intervalNs: Int64) {
@@ -104,17 +116,18 @@ extension SinkRequestHandler {
                 .ok, type: "text/html",
                 body: Array("<!doctype html><title>Sign in</title>".utf8))
         case .truncated:
-            answer(.ok, body: OTLPMessages.unknownFieldHead(count: 120))
+            answer(.ok, body: OTLPMessages.unknownFieldHead(count: 120, head.encoding))
         case .flood(let bytes):
-            writeHead(.ok, HTTPHeaders([("content-type", "application/x-protobuf")]))
-            let head = ByteBuffer(bytes: OTLPMessages.unknownFieldHead(count: bytes))
-            context?.write(wrapOutboundOut(.body(.byteBuffer(head))), promise: nil)
+            writeHead(.ok, HTTPHeaders([("content-type", head.encoding.contentType)]))
+            let start = ByteBuffer(
+                bytes: OTLPMessages.unknownFieldHead(count: bytes, head.encoding))
+            context?.write(wrapOutboundOut(.body(.byteBuffer(start))), promise: nil)
             flood(bytes)
         case .bomb(let bytes):
-            let head = OTLPMessages.unknownFieldHead(count: bytes)
+            let start = OTLPMessages.unknownFieldHead(count: bytes, head.encoding)
             answer(
                 .ok, headers: [("content-encoding", "gzip")],
-                body: GzipBomb.bytes(head: head, zeros: bytes))
+                body: GzipBomb.bytes(head: start, zeros: bytes))
         case .headers(let count):
             answer(
                 .ok, headers: (0..<count).map { ("x-filler-\($0)", "0") }, body: [])

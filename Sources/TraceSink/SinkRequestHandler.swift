@@ -41,7 +41,7 @@ final class SinkRequestHandler: ChannelInboundHandler {
 
     // The request being read.
     private var route = SinkRoute.traces
-    private var head = ExportHead.none
+    private(set) var head = ExportHead.none
     private var refusal: SinkRefusal?
     private var fault: SinkFault?
     private var wireBytes = 0
@@ -275,9 +275,28 @@ final class SinkRequestHandler: ChannelInboundHandler {
     }
 
     private func receive(_ bytes: UnsafeRawBufferPointer) {
+        guard head.encoding == .json else {
+            unsafe receive(protobuf: bytes)
+            return
+        }
+        let translated = loop.bodies.take()
+        defer { loop.bodies.give(translated) }
+        do {
+            unsafe try OTLPJSONTranslator.translate(bytes, into: translated)
+            unsafe receive(protobuf: translated.bytes)
+        } catch {
+            answer(
+                error.problem == .noMemory
+                    ? .noMemory
+                    : SinkRefusal(
+                        .badRequest, "not an ExportTraceServiceRequest in JSON: \(error)"))
+        }
+    }
+
+    private func receive(protobuf bytes: UnsafeRawBufferPointer) {
         do {
             var verified: VerifiedRequest?
-            let summary: BatchSummary
+            var summary: BatchSummary
             switch configuration.mode {
             case .count:
                 summary = unsafe try CountScanner.scan(bytes)
@@ -286,6 +305,7 @@ final class SinkRequestHandler: ChannelInboundHandler {
                 summary = result.summary
                 verified = result
             }
+            summary.isTranslated = head.encoding != .protobuf
             if let rejected = countsAsReceived(fault) {
                 state.receive(
                     summary, batch: head.batch, rejected: rejected, verified: verified)

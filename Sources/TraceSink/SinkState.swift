@@ -101,6 +101,9 @@ final class SinkState: Sendable {
             books.ledger.spansRejected += min(rejected, summary.spans)
             books.ledger.identitySum &+= summary.identitySum
             books.ledger.contentSum &+= summary.contentSum
+            if summary.isTranslated {
+                books.ledger.jsonSpans = (books.ledger.jsonSpans ?? 0) + summary.spans
+            }
             if let verified { books.traces?.add(verified) }
         }
     }

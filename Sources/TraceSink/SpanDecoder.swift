@@ -279,7 +279,7 @@ extension WireReader {
 }
 
 /// Whether the bytes are UTF-8. Eight at a time as long as they are ASCII.
-private func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
+func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
     var offset = 0
     while bytes.count - offset >= 8 {
         let word = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)

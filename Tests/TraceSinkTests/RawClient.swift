@@ -83,9 +83,12 @@ final class RawClient {
     }
 
     /// Sends an export.
-    func export(_ body: [UInt8], batch: UInt64? = nil, lines: [String] = []) {
+    func export(
+        _ body: [UInt8], batch: UInt64? = nil, type: String = "application/x-protobuf",
+        lines: [String] = []
+    ) {
         var lines = lines
-        lines.append("content-type: application/x-protobuf")
+        lines.append("content-type: \(type)")
         lines.append("content-length: \(body.count)")
         if let batch { lines.append("tracemill-batch: \(batch)") }
         sendHead(lines)

@@ -185,7 +185,7 @@ struct ReceiverTests {
     @Test(
         "Other types and encodings are answered 415",
         arguments: [
-            ["content-type: application/json"], ["content-type: text/plain"], [],
+            ["content-type: application/x-ndjson"], ["content-type: text/plain"], [],
             ["content-type: application/x-protobuf", "content-encoding: br"],
             [
                 "content-type: application/x-protobuf", "content-encoding: gzip",
