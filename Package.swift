@@ -106,9 +106,11 @@ let package = Package(
         .testTarget(
             name: "TracePipelineTests",
             dependencies: [
-                "TracePipeline", "TraceCore", "CZlib",
+                "TracePipeline", "TraceCore", "TraceSink", "TraceResults", "CZlib", "TestSupport",
+                "OTLPDefinition",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             swiftSettings: strict),
         .testTarget(

@@ -26,7 +26,7 @@ final class OTLPHTTPExporter {
         }
 
         let transfer: HTTPTransfer
-        var buffers = RequestBuffers()
+        var buffers: RequestBuffers
         var state = State.free
         var payload: UnsafeRawBufferPointer
         var number: UInt64 = 0
@@ -38,8 +38,9 @@ final class OTLPHTTPExporter {
         var firstSentNs: UInt64 = 0
         var lastSentNs: UInt64 = 0
 
-        init(transfer: HTTPTransfer) {
+        init(transfer: HTTPTransfer, settings: OTLPHTTPSettings) {
             self.transfer = transfer
+            buffers = RequestBuffers(settings)
             unsafe payload = UnsafeRawBufferPointer(start: nil, count: 0)
         }
     }
@@ -84,7 +85,9 @@ final class OTLPHTTPExporter {
             multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, settings.connections)
         for _ in 0..<slotCount {
             slots.append(
-                Slot(transfer: try unsafe HTTPTransfer(settings: settings, sharedHeaders: headers)))
+                Slot(
+                    transfer: try unsafe HTTPTransfer(settings: settings, sharedHeaders: headers),
+                    settings: settings))
         }
     }
 

@@ -53,6 +53,8 @@ public struct OTLPHTTPSettings: Sendable {
 
     /// The largest request, before compression (OTLP/HTTP specification: 64 MiB).
     static let requestBytesMax = 64 << 20
+    /// The same for this exporter; less in tests.
+    var requestBytesMax = OTLPHTTPSettings.requestBytesMax
 
     public init() {}
 

@@ -53,8 +53,7 @@ extension PartialSuccess {
         var reader = JSONReader(unsafe response.span.bytes)
         var isFirst = true
         while let name = try reader.member(isFirst: &isFirst) {
-            // A reader of protobuf's JSON takes both spellings.
-            guard name == "partialSuccess" || name == "partial_success" else {
+            guard name == "partialSuccess" else {
                 try reader.skip(depth: 2)
                 continue
             }
@@ -69,10 +68,10 @@ extension PartialSuccess {
         var isFirst = true
         while let name = try reader.member(isFirst: &isFirst) {
             switch name {
-            case "rejectedSpans", "rejected_spans":
+            case "rejectedSpans":
                 guard try !reader.takeNull() else { continue }
                 partial.rejectedSpans = UInt64(max(0, try reader.integer()))
-            case "errorMessage", "error_message":
+            case "errorMessage":
                 guard try !reader.takeNull() else { continue }
                 partial.errorMessage = try reader.string()
             default: try reader.skip(depth: 3)

@@ -25,27 +25,31 @@ enum UnsendableBody: Error, CustomStringConvertible {
 
 /// The memory that one request is written into, used again for the next.
 struct RequestBuffers: ~Copyable {
-    fileprivate var json = JSONWriter(bytesMax: OTLPHTTPSettings.requestBytesMax)
+    fileprivate var json: JSONWriter
     fileprivate var compressed = ByteBuffer()
 
-    init() {}
+    init(_ settings: OTLPHTTPSettings) {
+        json = JSONWriter(bytesMax: settings.requestBytesMax)
+    }
 }
 
 /// Writes bodies the way the settings ask for.
 struct RequestEncoder {
     private let encoding: OTLPEncoding
+    private let requestBytesMax: Int
     private let compressor: GzipCompressor?
 
     init(_ settings: OTLPHTTPSettings) throws(ConfigurationError) {
         encoding = settings.encoding
+        requestBytesMax = settings.requestBytesMax
         compressor = settings.compression == .gzip ? try GzipCompressor() : nil
     }
 
     /// The largest body whose request keeps to 64 MiB before compression.
     var bodyBytesMax: Int {
         switch encoding {
-        case .protobuf: OTLPHTTPSettings.requestBytesMax
-        case .json: OTLPHTTPSettings.requestBytesMax / OTLPJSONTranscoder.growthMax
+        case .protobuf: requestBytesMax
+        case .json: requestBytesMax / OTLPJSONTranscoder.growthMax
         }
     }
 

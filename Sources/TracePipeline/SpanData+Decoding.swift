@@ -17,7 +17,7 @@ extension SpanData {
             if tag == .bytes(1) {
                 try decode(resourceSpans: cursor.payload(), into: &spans)
             } else {
-                try cursor.skip(tag)
+                try skip(&cursor, tag, fields: 1...1)
             }
         }
         return spans
@@ -38,8 +38,9 @@ extension SpanData {
             let tag = try cursor.tag()
             switch tag {
             case .bytes(1): try decode(resource: cursor.payload(), into: &shared.resource)
+            case .bytes(2): _ = try cursor.payload()
             case .bytes(3): shared.resourceSchemaURL = try cursor.string()
-            default: try cursor.skip(tag)
+            default: try skip(&cursor, tag, fields: 1...3)
             }
         }
         cursor = ProtobufCursor(resourceSpans)
@@ -62,7 +63,7 @@ extension SpanData {
             if tag == .bytes(1) {
                 attributes.append(try Attribute(message: cursor.payload(), depth: 4))
             } else {
-                try cursor.skip(tag)
+                try skip(&cursor, tag, fields: 1...1)
             }
         }
     }
@@ -76,8 +77,9 @@ extension SpanData {
             let tag = try cursor.tag()
             switch tag {
             case .bytes(1): try shared.scope.merge(message: cursor.payload())
+            case .bytes(2): _ = try cursor.payload()
             case .bytes(3): shared.scope.schemaURL = try cursor.string()
-            default: try cursor.skip(tag)
+            default: try skip(&cursor, tag, fields: 1...3)
             }
         }
         cursor = ProtobufCursor(scopeSpans)
