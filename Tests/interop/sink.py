@@ -1,12 +1,15 @@
 """Spans of the Python SDK, sent by its own OTLP exporter to `tracemill sink`, and read back from there.
 
-What the sink decoded (GET /tracemill/v1/traces/ID) is compared field by field with the spans as the SDK
+The SDK has no exporter that speaks JSON: there its own protobuf messages go through the protobuf runtime's
+JSON mapping, with identifiers in hexadecimal as OTLP has them. What the sink decoded (GET /tracemill/v1/traces/ID) is compared field by field with the spans as the SDK
 had them when they ended, and its counts with theirs.
 """
 
 import base64
 import collections
 import contextlib
+import gzip
+import itertools
 import json
 import math
 import random
@@ -14,12 +17,14 @@ import subprocess
 import threading
 import urllib.request
 
+from google.protobuf import json_format
 from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
@@ -194,15 +199,53 @@ def _sink(tracemill, mode):
         process.stdout.close()
 
 
+class _JSONExporter(SpanExporter):
+    """Posts what the SDK's own encoder makes, as OTLP's JSON."""
+
+    def __init__(self, endpoint, compresses):
+        self.endpoint = endpoint
+        self.compresses = compresses
+
+    def export(self, spans):
+        message = json_format.MessageToDict(encode_spans(spans), use_integers_for_enums=True)
+        body = json.dumps(_with_hexadecimal_ids(message)).encode()
+        headers = {"content-type": "application/json"}
+        if self.compresses:
+            body = gzip.compress(body)
+            headers["content-encoding"] = "gzip"
+        request = urllib.request.Request(self.endpoint, body, headers)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return SpanExportResult.SUCCESS if response.status == 200 else SpanExportResult.FAILURE
+
+    def shutdown(self):
+        pass
+
+
+def _with_hexadecimal_ids(value, key=""):
+    if isinstance(value, dict):
+        return {name: _with_hexadecimal_ids(item, name) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_hexadecimal_ids(item) for item in value]
+    is_id = key in ("traceId", "spanId", "parentSpanId")
+    return base64.b64decode(value).hex() if is_id else value
+
+
 def _get(address, path):
     with urllib.request.urlopen(address + path, timeout=10) as response:
         return json.load(response)
 
 
-def _send(address, compression, seed, spans):
+def _exporter(address, encoding, compresses):
+    endpoint = address + "/v1/traces"
+    if encoding == "JSON":
+        return _JSONExporter(endpoint, compresses)
+    compression = Compression.Gzip if compresses else Compression.NoCompression
+    return OTLPSpanExporter(endpoint=endpoint, compression=compression)
+
+
+def _send(exporter, seed, spans):
     """Makes and sends the spans; returns them as the SDK had them."""
     kept = InMemorySpanExporter()
-    exporter = OTLPSpanExporter(endpoint=address + "/v1/traces", compression=compression)
 
     class Both(BatchSpanProcessor):
         def on_end(self, span):
@@ -220,17 +263,17 @@ def _send(address, compression, seed, spans):
 
 
 def run(tracemill, seed, spans):
-    """Sends and compares, plain and gzip, in both modes; returns rows and differences."""
+    """Sends and compares, in both encodings and modes, plain and gzip; returns rows and differences."""
     rows, wrong = [], []
-    for mode in ["verify", "count"]:
-        for compression in [Compression.NoCompression, Compression.Gzip]:
-            with _sink(tracemill, mode) as address:
-                sent = _send(address, compression, seed, spans)
-                ledger = _get(address, "/tracemill/v1/ledger")
-                found = _differences(address, sent, ledger)
-            label = f"{mode}, {'gzip' if compression is Compression.Gzip else 'plain'}"
-            wrong += [f"{label}: {difference}" for difference in found]
-            rows.append((label, len(sent), ledger["requests"], ledger["bytesReceived"], len(found)))
+    for mode, encoding, compresses in itertools.product(
+            ["verify", "count"], ["protobuf", "JSON"], [False, True]):
+        with _sink(tracemill, mode) as address:
+            sent = _send(_exporter(address, encoding, compresses), seed, spans)
+            ledger = _get(address, "/tracemill/v1/ledger")
+            found = _differences(address, sent, ledger)
+        label = f"{mode}, {encoding}, {'gzip' if compresses else 'plain'}"
+        wrong += [f"{label}: {difference}" for difference in found]
+        rows.append((label, len(sent), ledger["requests"], ledger["bytesReceived"], len(found)))
     return {"rows": rows, "wrong": wrong}
 
 
