@@ -29,10 +29,8 @@ private struct FileExporter: SpanExporter {
 }
 
 @Suite struct ForkTests {
-    /// What a child does that does not know better. Ends the process.
-    private static func runChild(_ pipeline: TracingPipeline, inherited: ActiveSpan) -> Never {
-        // A hang ends it with a signal, which the parent sees.
-        alarm(20)
+    /// What a child does that does not know better; whether all of it came to nothing.
+    private static func isInert(_ pipeline: TracingPipeline, inherited: ActiveSpan) -> Bool {
         let tracer = pipeline.provider.tracer(name: "child")
         var isInert = true
         for _ in 0..<100 {
@@ -43,15 +41,44 @@ private struct FileExporter: SpanExporter {
         }
         inherited.setAttribute(AttributeKey("from the child"), 1)
         inherited.end()
-        isInert = isInert && pipeline.sweep() == nil
-        isInert = isInert && pipeline.forceFlush(timeoutMs: 10_000) == .completed
-        isInert = isInert && pipeline.processor.forceFlush(timeoutMs: 10_000) == .completed
-        isInert = isInert && pipeline.shutdown(timeoutMs: 10_000) == .completed
-        isInert = isInert && pipeline.processor.shutdown(timeoutMs: 10_000) == .completed
-        isInert = isInert && pipeline.ledgers.count == 4
-        isInert = isInert && !pipeline.metrics.points.isEmpty
-        isInert = isInert && pipeline.recorder.counters.notRecordedForked == 100
-        _exit(isInert ? 0 : 1)
+        isInert = pipeline.sweep() == nil && isInert
+        isInert = pipeline.forceFlush(timeoutMs: 10_000) == .completed && isInert
+        isInert = pipeline.processor.forceFlush(timeoutMs: 10_000) == .completed && isInert
+        isInert = pipeline.shutdown(timeoutMs: 10_000) == .completed && isInert
+        isInert = pipeline.processor.shutdown(timeoutMs: 10_000) == .completed && isInert
+        isInert = pipeline.ledgers.count == 4 && isInert
+        isInert = !pipeline.metrics.points.isEmpty && isInert
+        return pipeline.recorder.counters.notRecordedForked == 100 && isInert
+    }
+
+    /// Does the same once in this process. Swift's runtime makes generic types under locks of its own when
+    /// they are first used: a child that is forked meanwhile, and needs one, hangs with any program.
+    private static func warmUp() throws {
+        let pipeline = try PipelineHarness.pipeline(exporter: ExporterChoice.none) {
+            $0.additionalProcessors = [
+                .batch($0.batch, .none), .custom(NotingProcessor()), .simple(.none),
+            ]
+        }
+        let live = pipeline.provider.tracer(name: "test").startSpan("live")
+        #expect(!isInert(pipeline, inherited: live))
+    }
+
+    /// Forks, and waits for what becomes of the child.
+    private static func forkedChildStatus(_ pipeline: TracingPipeline, inherited: ActiveSpan)
+        -> Int32
+    {
+        let child = forkProcess()
+        guard child == 0 else { return exitStatus(of: child) }
+        endIfHanging()
+        _exit(isInert(pipeline, inherited: inherited) ? 0 : 1)
+    }
+
+    /// A hang ends the process with a signal, which its parent sees. The thread may have signals blocked.
+    private static func endIfHanging() {
+        var none = sigset_t()
+        unsafe sigemptyset(&none)
+        unsafe pthread_sigmask(SIG_SETMASK, &none, nil)
+        alarm(20)
     }
 
     private static func exitStatus(of child: pid_t) -> Int32 {
@@ -80,6 +107,7 @@ private struct FileExporter: SpanExporter {
     @Test("A forked child sends nothing of its parent's and nothing of its own, and hangs nowhere")
     func childIsInert() async {
         await #expect(processExitsWith: .success) {
+            try ForkTests.warmUp()
             let path = "\(NSTemporaryDirectory())/tracemill-fork-\(getpid())"
             let file = unsafe open(path, O_CREAT | O_TRUNC | O_APPEND | O_RDWR, 0o600)
             defer { _ = unsafe unlink(path) }
@@ -89,9 +117,7 @@ private struct FileExporter: SpanExporter {
             PipelineHarness.end(50, of: pipeline)
             let live = pipeline.provider.tracer(name: "test").startSpan("live")
             for _ in 0..<5 {
-                let child = forkProcess()
-                if child == 0 { ForkTests.runChild(pipeline, inherited: live) }
-                #expect(ForkTests.exitStatus(of: child) == 0)
+                #expect(ForkTests.forkedChildStatus(pipeline, inherited: live) == 0)
             }
             #expect(ForkTests.lines(path).isEmpty)
             live.end()
@@ -111,6 +137,7 @@ private struct FileExporter: SpanExporter {
     @Test("A child forked while other threads trace and flush hangs nowhere either")
     func childOfBusyProcess() async {
         await #expect(processExitsWith: .success) {
+            try ForkTests.warmUp()
             let pipeline = try PipelineHarness.pipeline(exporter: ExporterChoice.none) {
                 $0.keepsLedger = false
                 $0.batch.whenFull = .block
@@ -131,9 +158,7 @@ private struct FileExporter: SpanExporter {
                 }
             }
             for _ in 0..<40 {
-                let child = forkProcess()
-                if child == 0 { ForkTests.runChild(pipeline, inherited: live) }
-                #expect(ForkTests.exitStatus(of: child) == 0)
+                #expect(ForkTests.forkedChildStatus(pipeline, inherited: live) == 0)
             }
             isDone.withLock { $0 = true }
             for thread in threads { thread.join() }
@@ -152,7 +177,7 @@ private struct FileExporter: SpanExporter {
             PipelineHarness.end(3, of: pipeline)
             let child = forkProcess()
             if child == 0 {
-                alarm(20)
+                ForkTests.endIfHanging()
                 let own = InMemoryExporter()
                 guard let fresh = try? PipelineHarness.pipeline(exporter: .custom(own)) else {
                     _exit(1)
