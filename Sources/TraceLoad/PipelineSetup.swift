@@ -6,6 +6,7 @@ import TracePipeline
 struct PipelineSetup {
     let scenario: Scenario
     private var declaration: PipelineDeclaration { scenario.pipeline }
+    private var clock: Scenario.ClockMode { scenario.clock }
 
     init(_ scenario: Scenario) {
         self.scenario = scenario

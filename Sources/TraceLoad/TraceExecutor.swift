@@ -87,20 +87,20 @@ import TraceResults
         case .start:
             let parent = event.parent
             if parent == PlanEvent.noParent {
-                unsafe (spans + span).pointee = start(event, index, nil, epochUnixNano)
+                unsafe start(event, index, nil, epochUnixNano, into: spans + span)
             } else {
                 let context = unsafe (spans + Int(parent)).pointee.context
-                unsafe (spans + span).pointee = start(event, index, context, epochUnixNano)
+                unsafe start(event, index, context, epochUnixNano, into: spans + span)
             }
             if mode == .context { pass(event, live) }
         case .startExtracted:
             let parent = received(event, live)
-            unsafe (spans + span).pointee = start(event, index, parent, epochUnixNano)
+            unsafe start(event, index, parent, epochUnixNano, into: spans + span)
             if mode == .context { keep(event, live) }
         case .startLinked:
             let linked = received(event, live)
             let links = linked.map { $0.isValid ? [SpanLink(context: $0)] : [] } ?? []
-            unsafe (spans + span).pointee = start(event, index, nil, epochUnixNano, links: links)
+            unsafe start(event, index, nil, epochUnixNano, links: links, into: spans + span)
             if mode == .context { keep(event, live) }
         case .inject:
             let carrier = unsafe carriers + span
@@ -131,7 +131,7 @@ import TraceResults
             unsafe (spans + span).pointee.setAttribute(keys[Int(event.operand)], event.value != 0)
         case .end:
             let time: UInt64? = epochUnixNano == 0 ? nil : epochUnixNano &+ event.timeNs
-            unsafe end((spans + span).pointee, at: time)
+            unsafe end(spans + span, at: time)
         case .event:
             let shape = tables.events[Int(event.operand)]
             unsafe (spans + span).pointee.addEvent(
@@ -209,11 +209,12 @@ import TraceResults
 
     // MARK: Starts and ends
 
+    /// Straight into the span's place: a copy of a span on its way waits for the stores behind it.
     @inline(__always)
     private mutating func start(
         _ event: PlanEvent, _ index: UInt64, _ parent: SpanContext?, _ epochUnixNano: UInt64,
-        links: [SpanLink] = []
-    ) -> ActiveSpan {
+        links: [SpanLink] = [], into place: UnsafeMutablePointer<ActiveSpan>
+    ) {
         let position = SpanIdentityCipher.Position(trace: index, span: event.span)
         var traceID = TraceID(high: 0, low: 0)
         if !(parent?.isValid ?? false) {
@@ -227,60 +228,66 @@ import TraceResults
         let tracer = unsafe tracers[event.instance]
         counters.spansStarted &+= 1
         untilTimedStart &-= 1
-        let span: ActiveSpan
         if untilTimedStart > 0 {
-            span = unsafe tracer._withUnsafeGuaranteedRef { tracer in
+            unsafe tracer._withUnsafeGuaranteedRef { tracer in
                 unsafe shape._withUnsafeGuaranteedRef { shape in
-                    tracer.startSpan(
+                    unsafe place.pointee = tracer.startSpan(
                         shape.name, kind: shape.kind, parent: parent, at: time, identity: identity,
                         attributes: shape.attributes, links: links)
                 }
             }
         } else {
-            untilTimedStart = nextGap()
-            span = unsafe tracer._withUnsafeGuaranteedRef { tracer in
-                let before = CallTimer.now()
-                let span = unsafe shape._withUnsafeGuaranteedRef { shape in
-                    tracer.startSpan(
-                        shape.name, kind: shape.kind, parent: parent, at: time, identity: identity,
-                        attributes: shape.attributes, links: links)
-                }
-                let between = CallTimer.now()
-                timings.start.record(CallTimer.nanoseconds(between &- before))
-                if timesDecisions {
-                    // Behind the start, which so has to fetch what it needs itself.
-                    let begin = CallTimer.now()
-                    _ = unsafe shape._withUnsafeGuaranteedRef { shape in
-                        tracer.decide(
-                            parent: parent, traceID: span.context.traceID, kind: shape.kind,
-                            attributes: shape.attributes, at: time ?? 0)
-                    }
-                    timings.decide.record(CallTimer.nanoseconds(CallTimer.now() &- begin))
-                }
-                return span
-            }
+            unsafe startTimed(tracer, shape, parent, time, identity, links, into: place)
         }
         // A sampler may have a span recorded that it does not sample.
-        if span.context.isSampled || span.isRecording { counters.spansRecording &+= 1 }
-        return span
+        if unsafe place.pointee.context.isSampled || place.pointee.isRecording {
+            counters.spansRecording &+= 1
+        }
+    }
+
+    @inline(never)
+    private mutating func startTimed(
+        _ tracer: Unmanaged<Tracer>, _ shape: Unmanaged<ReplayTables.Shape>, _ parent: SpanContext?,
+        _ time: UInt64?, _ identity: SpanIdentity, _ links: [SpanLink],
+        into place: UnsafeMutablePointer<ActiveSpan>
+    ) {
+        untilTimedStart = nextGap()
+        unsafe tracer._withUnsafeGuaranteedRef { tracer in
+            unsafe shape._withUnsafeGuaranteedRef { shape in
+                let before = CallTimer.now()
+                unsafe place.pointee = tracer.startSpan(
+                    shape.name, kind: shape.kind, parent: parent, at: time, identity: identity,
+                    attributes: shape.attributes, links: links)
+                let between = CallTimer.now()
+                timings.start.record(CallTimer.nanoseconds(between &- before))
+                guard timesDecisions else { return }
+                // Behind the start, which so has to fetch what it needs itself.
+                let begin = CallTimer.now()
+                _ = unsafe tracer.decide(
+                    parent: parent, traceID: place.pointee.context.traceID, kind: shape.kind,
+                    attributes: shape.attributes, at: time ?? 0)
+                timings.decide.record(CallTimer.nanoseconds(CallTimer.now() &- begin))
+            }
+        }
     }
 
     @inline(__always)
-    private mutating func end(_ span: ActiveSpan, at time: UInt64?) {
-        let context = span.context
-        let isOwn = context.isSampled && (!isSwept || span.isRecording)
+    private mutating func end(_ place: UnsafeMutablePointer<ActiveSpan>, at time: UInt64?) {
+        // Whoever sweeps may have been there first; then the end is not this one's.
+        let isOwn = unsafe !isSwept || place.pointee.isRecording
         untilTimedEnd &-= 1
         if untilTimedEnd > 0 {
-            span.end(at: time)
+            unsafe place.pointee.end(at: time)
         } else {
             untilTimedEnd = nextGap()
             let before = CallTimer.now()
-            span.end(at: time)
+            unsafe place.pointee.end(at: time)
             timings.end.record(CallTimer.nanoseconds(CallTimer.now() &- before))
         }
-        if isOwn {
+        if unsafe isOwn && place.pointee.context.isSampled {
             counters.spansEnded &+= 1
-            counters.identitySum &+= SpanChecksum.identity(context.traceID, context.spanID)
+            counters.identitySum &+= unsafe SpanChecksum.identity(
+                place.pointee.context.traceID, place.pointee.context.spanID)
         }
     }
 }
