@@ -1,5 +1,6 @@
-// Attributes and events named by a literal where they are set: nothing to declare before. A few nanoseconds
-// dearer than an `AttributeKey` made once, since the key is hashed each time.
+// Attributes and events named where they are set: by a literal, with nothing to declare before, or by a text
+// made at run time, which is not interned. A few nanoseconds dearer than an `AttributeKey` made once, since the
+// key is hashed each time.
 import CThread
 
 extension ActiveSpan {
@@ -52,15 +53,47 @@ extension ActiveSpan {
         }
     }
 
+    /// An attribute whose key is data, such as a header's name: interned keys would stay for ever.
+    public func setAttribute(named key: String, _ value: AttributeValue) {
+        guard let limit = valueLengthMax else { return }
+        var key = key
+        key.withUTF8 { utf8 in
+            guard let base = utf8.baseAddress, utf8.count > 0 else { return }
+            let bytes = unsafe UnsafeRawPointer(base)
+            unsafe value.truncated(to: limit).encoded.withUnsafeBytes { value in
+                unsafe add(bytes, utf8.count, value.count) {
+                    unsafe Wire.copy(value.baseAddress!, value.count, &$0)
+                }
+            }
+        }
+    }
+
+    /// Adds an event whose name is data.
+    public func addEvent(
+        named name: String, at timeUnixNano: UInt64? = nil, attributes: SpanAttributes? = nil
+    ) {
+        guard isRecording else { return }
+        var name = name
+        name.withUTF8 { unsafe addEvent($0, at: timeUnixNano, attributes) }
+    }
+
     /// Adds an event named by a literal. - Parameter timeUnixNano: nanoseconds of Unix time; nil reads the
     /// clock.
     public func addEvent(
         _ name: StaticString, at timeUnixNano: UInt64? = nil, attributes: SpanAttributes? = nil
     ) {
-        name.withUTF8Buffer { utf8 in
-            guard let base = utf8.baseAddress, let hold = acquire() else { return }
+        name.withUTF8Buffer { unsafe addEvent($0, at: timeUnixNano, attributes) }
+    }
+
+    private func addEvent(
+        _ name: UnsafeBufferPointer<UInt8>, at timeUnixNano: UInt64?, _ attributes: SpanAttributes?
+    ) {
+        unsafe withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { empty in
+            guard let hold = acquire() else { return }
             unsafe SlotWriter.addEvent(
-                hold.slot, hold.producer, name: UnsafeRawPointer(base), utf8.count,
+                hold.slot, hold.producer,
+                name: UnsafeRawPointer(name.baseAddress) ?? UnsafeRawPointer(empty.baseAddress!),
+                name.count,
                 timeUnixNano: timeUnixNano ?? SpanEnding.now(hold.slot, hold.producer), attributes)
             release(hold)
         }
@@ -77,14 +110,21 @@ extension ActiveSpan {
     ) {
         // A key of one character may have no address of its own; then it gets one here.
         key.withUTF8Buffer { utf8 in
-            guard let base = utf8.baseAddress, let hold = acquire() else { return }
-            let bytes = unsafe UnsafeRawPointer(base)
-            unsafe SlotWriter.addAttribute(
-                hold.slot, hold.producer, key: bytes, utf8.count, isKeyPadded: false,
-                filterBit: AttributeKey.filterBit(bytes, utf8.count), valueCount: valueCount,
-                writeValue)
-            release(hold)
+            guard let base = utf8.baseAddress else { return }
+            unsafe add(UnsafeRawPointer(base), utf8.count, valueCount, writeValue)
         }
+    }
+
+    @inline(__always)
+    private func add(
+        _ key: UnsafeRawPointer, _ keyCount: Int, _ valueCount: Int,
+        _ writeValue: (inout Cursor) -> Void
+    ) {
+        guard let hold = acquire() else { return }
+        unsafe SlotWriter.addAttribute(
+            hold.slot, hold.producer, key: key, keyCount, isKeyPadded: false,
+            filterBit: AttributeKey.filterBit(key, keyCount), valueCount: valueCount, writeValue)
+        release(hold)
     }
 
     private func setUTF8(_ key: StaticString, _ value: UnsafeRawBufferPointer) {

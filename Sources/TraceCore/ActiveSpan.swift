@@ -199,7 +199,8 @@ import Synchronization
         hold.release(word: word)
     }
 
-    /// Ok is final, error beats unset, setting unset does nothing; only an error keeps a message.
+    /// Ok is final, error beats unset, setting unset does nothing; only an error keeps a message, of which
+    /// the first 4,160 bytes.
     public func setStatus(_ status: SpanStatus, _ message: String = "") {
         guard unsafe slot != nil else { return }
         var message = message

@@ -29,7 +29,7 @@ public struct SamplingRequest: Sendable {
     public var kind: SpanKind
     public var attributes: SpanAttributes
     public var links: [SpanLink]
-    /// When the span starts, in nanoseconds of Unix time; simulated when the clock is.
+    /// When the span starts, in nanoseconds of Unix time: as the caller says, else now.
     public var startUnixNano: UInt64
 
     public init(
@@ -76,14 +76,17 @@ public struct SamplingResult: Sendable {
     var kind: SpanKind
     var attributes: SpanAttributes?
     var links: [SpanLink]
-    var startUnixNano: UInt64
+    /// The start time that the caller gave; nil: now.
+    var startUnixNano: UInt64?
+    /// The time, by the tracer's clock.
+    var nowUnixNano: UInt64
 
     /// For samplers and conditions of one's own.
     var request: SamplingRequest {
         unsafe SamplingRequest(
             parent: parent, traceID: traceID, name: String(decoding: name, as: UTF8.self),
             kind: kind, attributes: attributes ?? SpanAttributes(), links: links,
-            startUnixNano: startUnixNano)
+            startUnixNano: startUnixNano ?? nowUnixNano)
     }
 }
 

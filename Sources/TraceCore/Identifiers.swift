@@ -122,14 +122,19 @@ public struct SpanContext: Hashable, Sendable {
 
 /// Ids chosen by the caller instead of the generator: for replay, where an id tells which span it is.
 public struct SpanIdentity: Sendable {
-    /// Ignored when the span has a valid parent.
+    /// Ignored when the span has a valid parent. Zero, which is no id: a random one is drawn.
     public var traceID: TraceID
+    /// Zero, which is no id: a random one is drawn.
     public var spanID: SpanID
+    /// Whether the trace ids' low 56 bits are uniformly random: then a root gets the flag that says so
+    /// (W3C Trace Context Level 2, "random trace id flag"), and other services may sample by them.
+    public var isTraceIDRandom: Bool
 
     @inlinable
-    public init(traceID: TraceID, spanID: SpanID) {
+    public init(traceID: TraceID, spanID: SpanID, isTraceIDRandom: Bool = false) {
         self.traceID = traceID
         self.spanID = spanID
+        self.isTraceIDRandom = isTraceIDRandom
     }
 }
 

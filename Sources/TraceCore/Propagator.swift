@@ -43,7 +43,7 @@ public enum Propagator: Sendable {
     public static let standard = Propagator.composite([.traceContext, .baggage])
 
     /// The propagators of those names, in order. Names are compared without case and without blanks around
-    /// them; duplicates and empty names are passed over, and `none` adds nothing.
+    /// them; duplicates and empty names are passed over; `none` among them is none at all.
     public init(names: [String]) throws(PropagatorError) {
         var known: [String] = []
         var unknown: [String] = []
@@ -57,6 +57,10 @@ public enum Propagator: Sendable {
             }
         }
         guard unknown.isEmpty else { throw .unknownNames(unknown) }
+        if known.contains("none") {
+            self = .none
+            return
+        }
         let parts = known.compactMap { Self(known: $0) }
         self = parts.count == 1 ? parts[0] : parts.isEmpty ? .none : .composite(parts)
     }

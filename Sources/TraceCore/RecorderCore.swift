@@ -60,6 +60,8 @@ struct SharedWords: ~Copyable {
     let queueSpans: Int
     let blocksWhenFull: Bool
     let sumsChecked: Bool
+    /// Samplers go by the start times that callers give.
+    let simulatesTime: Bool
     /// One end in this many carries its instant for latency figures; 0: none.
     let timeOneIn: UInt32
     let eventFileDescriptor: Int32

@@ -6,6 +6,9 @@
     /// Which branch of a parent-based sampler: 0 no parent (or one that did not decide), 1 remote sampled,
     /// 2 remote not, 3 local sampled, 4 local not.
     var branch = 0
+    /// There is a parent with ids that has not decided, and where it is.
+    var isUndecidedRemote = false
+    var isUndecidedLocal = false
     /// The parent's tracestate.
     var traceState = TraceState.empty
     /// The parent's `th`; `ProbabilityThreshold.never` for none.
@@ -13,7 +16,7 @@
     /// `rv`, or the low 56 bits of the trace id.
     var randomness: UInt64
     var traceID: TraceID
-    var startUnixNano: UInt64
+    var nowUnixNano: UInt64
     /// Name, kind, attributes and links; nil when no sampler of the program looks at them. Only lent for
     /// the decision.
     var question: UnsafePointer<SamplingQuestion>?
@@ -21,9 +24,9 @@
     /// - Parameter parent: may be invalid but have decided (B3 without ids): it stands for a remote one
     ///   then. It may be valid and not have decided: the root's branch then.
     @inline(__always)
-    init(parent: SpanContext?, traceID: TraceID, startUnixNano: UInt64) {
+    init(parent: SpanContext?, traceID: TraceID, nowUnixNano: UInt64) {
         self.traceID = traceID
-        self.startUnixNano = startUnixNano
+        self.nowUnixNano = nowUnixNano
         randomness = ProbabilityThreshold.randomness(ofTraceLow: traceID.low)
         guard let parent else { return }
         let flags = parent.flags
@@ -32,6 +35,9 @@
             traceState = parent.traceState
             if !flags.contains(.deferred) {
                 branch = (parent.isRemote ? 1 : 3) &+ (isKept ? 0 : 1)
+            } else {
+                isUndecidedRemote = parent.isRemote
+                isUndecidedLocal = !parent.isRemote
             }
         } else if isKept || flags.contains(.denied) {
             branch = isKept ? 1 : 2
@@ -226,7 +232,7 @@ private final class RateLimitingNode: SamplerNode, @unchecked Sendable {
     init(_ ratePerS: Double) { bucket = TokenBucket(ratePerS: ratePerS) }
 
     override func choose(_ scene: borrowing SamplingScene) -> SamplingChoice {
-        SamplingChoice(keeps: bucket.take(at: scene.startUnixNano), .eraseThreshold)
+        SamplingChoice(keeps: bucket.take(at: scene.nowUnixNano), .eraseThreshold)
     }
 }
 
@@ -240,7 +246,7 @@ private final class AdaptiveNode: SamplerNode, @unchecked Sendable {
             unsafe scene.question?.pointee.name ?? UnsafeRawBufferPointer(start: nil, count: 0)
         let keeps = unsafe shares.keeps(
             key: AdaptiveShares.key(ofName: name), randomness: scene.randomness,
-            at: scene.startUnixNano)
+            at: scene.nowUnixNano)
         return SamplingChoice(keeps: keeps, .eraseThreshold)
     }
 }

@@ -16,10 +16,7 @@ struct SamplerProgram: Sendable {
     let looksAtSpan: Bool
 
     /// - Parameter warn: told on the thread that starts the span, once.
-    init(
-        _ sampler: Sampler,
-        warn: @escaping @Sendable (SamplerWarning) -> Void = SamplerWarning.give
-    ) {
+    init(_ sampler: Sampler, warn: @escaping @Sendable (SamplerWarning) -> Void = { _ in }) {
         looksAtSpan = Self.looksAtSpan(sampler)
         node = SamplerNode.compile(sampler)
         warning = Self.hasRatioBelowRemote(sampler, isRemote: true) ? WarningOnce(warn) : nil
@@ -117,7 +114,7 @@ struct SamplerProgram: Sendable {
         unsafe withUnsafePointer(to: question) { pointer in
             var scene = SamplingScene(
                 parent: question.parent, traceID: question.traceID,
-                startUnixNano: question.startUnixNano)
+                nowUnixNano: question.nowUnixNano)
             unsafe scene.question = unsafe pointer
             return decide(scene)
         }
@@ -128,9 +125,9 @@ struct SamplerProgram: Sendable {
     /// before.
     @inline(never)
     func decide(
-        parent: SpanContext?, traceID: TraceID, startUnixNano: UInt64
+        parent: SpanContext?, traceID: TraceID, nowUnixNano: UInt64
     ) -> SamplingVerdict {
-        decide(SamplingScene(parent: parent, traceID: traceID, startUnixNano: startUnixNano))
+        decide(SamplingScene(parent: parent, traceID: traceID, nowUnixNano: nowUnixNano))
     }
 
     @inline(__always)
@@ -151,7 +148,11 @@ struct SamplerProgram: Sendable {
         let isSampled = decision == .recordAndSample
         switch change {
         case .replace(let state):
-            return isSampled ? state : OTelTraceState.withoutThreshold(state)
+            // The parent's threshold, handed on, would say of this span what holds for its parent.
+            let isParents =
+                scene.hasThreshold
+                && OTelTraceState.member(of: state).threshold == scene.threshold
+            return isSampled && !isParents ? state : OTelTraceState.withoutThreshold(state)
         case .setThreshold(let threshold) where isSampled:
             return OTelTraceState.withThreshold(threshold, in: scene.traceState)
         case .pass where isSampled && !(scene.hasThreshold && scene.randomness < scene.threshold):

@@ -22,7 +22,7 @@ final class SamplingRuleNode: Sendable {
     }
 
     func holds(_ scene: borrowing SamplingScene) -> Bool {
-        if parents != 0, parents & Self.parentBit(scene.branch) == 0 { return false }
+        if parents != 0, parents & Self.parentBit(scene) == 0 { return false }
         guard let question = unsafe scene.question else { return false }
         let kind = unsafe question.pointee.kind
         if kinds != 0, kinds & (1 << kind.rawValue) == 0 { return false }
@@ -45,8 +45,10 @@ final class SamplingRuleNode: Sendable {
         }
     }
 
-    private static func parentBit(_ branch: Int) -> UInt8 {
-        branch == 0 ? 1 : branch <= 2 ? 4 : 2
+    private static func parentBit(_ scene: borrowing SamplingScene) -> UInt8 {
+        if scene.isUndecidedRemote { return 4 }
+        if scene.isUndecidedLocal { return 2 }
+        return scene.branch == 0 ? 1 : scene.branch <= 2 ? 4 : 2
     }
 }
 

@@ -20,6 +20,9 @@ public struct RecorderOptions: Sendable {
     /// One `end` in this many carries its instant, for latency figures; 0 is none.
     public var timeOneIn = 0
     public var clock: ClockSource = .cycleCounter
+    /// The start times that callers give are the time, as in a simulation: samplers that look at time go by
+    /// them instead of by the clock.
+    public var simulatesTime = false
     /// Where pages come from.
     public var pages: any PageSource = MappedPageSource()
     /// Where ring positions begin: tests set it near the wrap.
@@ -158,6 +161,7 @@ public struct CoreCounters: Sendable, Equatable {
                 index: lease.index, epoch: lease.epoch, usesCycles: usesCycles,
                 queueSpans: options.queueSpans,
                 blocksWhenFull: options.blocksWhenFull, sumsChecked: options.sumsChecked,
+                simulatesTime: options.simulatesTime,
                 timeOneIn: UInt32(clamping: options.timeOneIn),
                 eventFileDescriptor: lease.eventFileDescriptor, shared: shared,
                 slots: NodePool(

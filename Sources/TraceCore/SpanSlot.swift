@@ -54,13 +54,10 @@ enum SlotLayout {
     static let inlineOffset = 320
     static let inlineBytes = strideBytes - inlineOffset - Wire.slackBytes
 
-    // The span message begins the same way for every span; these are offsets in it.
+    // The span message begins the same way for every span; these are offsets in it, see `writeHeader`.
     static let traceIDOffset = 2
     static let spanIDOffset = 20
-    static let kindOffset = 29
-    static let startOffset = 31
     static let endOffset = 40
-    static let flagsOffset = 50
     /// Ids, kind, times and flags: what every span has.
     static let headerBytes = 54
 

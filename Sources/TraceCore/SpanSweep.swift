@@ -85,6 +85,8 @@ extension SpanRecorder {
             SpanEnding.discard(hold, word: word)
         case .end(let key):
             if let key {
+                // A span that is full has room for this one.
+                unsafe slot.pointee.limits.attributeCount &+= 1
                 unsafe SlotWriter.addAttribute(
                     slot, hold.producer, key: key.bytes.pointer, key.bytes.count,
                     isKeyPadded: true, filterBit: key.filterBit, valueCount: ValueBytes.boolCount

@@ -22,7 +22,12 @@ extension Tracer {
         if signals & Signal.refusesStarts != 0 {
             return unsafe refused(producer, parent, signals)
         }
-        let spanID = unsafe identity?.spanID ?? SpanID(rawValue: producer.pointee.ids.nextNonZero())
+        let spanID: SpanID
+        if let identity, identity.spanID.isValid {
+            spanID = identity.spanID
+        } else {
+            spanID = unsafe SpanID(rawValue: producer.pointee.ids.nextNonZero())
+        }
         let context: SpanContext
         var parentID = SpanID(rawValue: 0)
         var isParentRemote = false
@@ -37,7 +42,8 @@ extension Tracer {
         } else if parent.isAbsent, sampler.isSimple(for: .empty) {
             let traceID = unsafe newTraceID(identity, producer)
             isKept = sampler.keepsRoot(traceLow: traceID.low)
-            context = SpanContext(traceID: traceID, spanID: spanID, flags: .random)
+            context = SpanContext(
+                traceID: traceID, spanID: spanID, flags: rootFlags(identity))
         } else {
             return startWithQuestion(
                 name, kind, parent, startTimeUnixNano, identity, attributes, links, spanID: spanID)
@@ -61,8 +67,11 @@ extension Tracer {
         let producer = unsafe RecorderCore.producer(core)
         let isChild = parent?.isValid ?? false
         let traceID = unsafe isChild ? parent!.traceID : newTraceID(identity, producer)
+        // A start time that the caller gives may be any; a sampler that limits rates goes by the clock,
+        // unless time is simulated.
+        let given = unsafe core.pointee.simulatesTime ? startTimeUnixNano : nil
         let unixNano =
-            unsafe startTimeUnixNano
+            unsafe given
             ?? producer.pointee.anchor.unixNano(
                 at: RecorderCore.ticks(core), usesCycles: core.pointee.usesCycles)
         let verdict =
@@ -71,11 +80,12 @@ extension Tracer {
                 SamplingQuestion(
                     parent: parent, traceID: traceID,
                     name: UnsafeRawBufferPointer(start: name.pointer, count: name.count),
-                    kind: kind, attributes: attributes, links: links, startUnixNano: unixNano))
-            : sampler.decide(parent: parent, traceID: traceID, startUnixNano: unixNano)
+                    kind: kind, attributes: attributes, links: links,
+                    startUnixNano: startTimeUnixNano, nowUnixNano: unixNano))
+            : sampler.decide(parent: parent, traceID: traceID, nowUnixNano: unixNano)
         var context = SpanContext(
             traceID: traceID, spanID: spanID,
-            flags: isChild ? parent!.flags.intersection(.random) : .random,
+            flags: isChild ? parent!.flags.intersection(.random) : rootFlags(identity),
             traceState: verdict.traceState)
         guard verdict.decision != .drop else {
             unsafe ProducerCounters.bump(producer.pointee.counters.notRecordedSampler)
@@ -99,9 +109,18 @@ extension Tracer {
     /// A trace id for a root: the caller's, or a random one.
     @inline(__always)
     private func newTraceID(_ identity: SpanIdentity?, _ producer: ProducerPointer) -> TraceID {
-        unsafe identity?.traceID
-            ?? TraceID(
-                high: producer.pointee.ids.nextNonZero(), low: producer.pointee.ids.nextNonZero())
+        if let identity, identity.traceID.isValid { return identity.traceID }
+        return unsafe TraceID(
+            high: producer.pointee.ids.nextNonZero(), low: producer.pointee.ids.nextNonZero())
+    }
+
+    /// Whether a root's trace id is random: ours are.
+    @inline(__always)
+    private func rootFlags(_ identity: SpanIdentity?) -> TraceFlags {
+        guard let identity, identity.traceID.isValid, !identity.isTraceIDRandom else {
+            return .random
+        }
+        return []
     }
 
     /// Takes a slot and fills it. Without a free one the span does not record, and is not sampled either:

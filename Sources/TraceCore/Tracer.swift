@@ -11,19 +11,22 @@ public final class TracerProvider: Sendable {
     /// Whether a tracer without a name gets its module's.
     let namesApplicationTracers: Bool
 
-    /// - Parameter namesApplicationTracers: off, a tracer that is not given a name has none
-    ///   (OTEL_CREATE_APPLICATION_TRACERS).
+    /// - Parameters:
+    ///   - namesApplicationTracers: off, a tracer that is not given a name has none
+    ///     (OTEL_CREATE_APPLICATION_TRACERS).
+    ///   - onSamplerWarning: told what the sampler has to say, on the thread that starts a span, once.
     public init(
         recorder: SpanRecorder, resource: Resource,
         sampler: Sampler = .parentBased(root: .alwaysOn), limits: SpanLimits = SpanLimits(),
-        namesApplicationTracers: Bool = true
+        namesApplicationTracers: Bool = true,
+        onSamplerWarning: (@Sendable (SamplerWarning) -> Void)? = nil
     ) {
         self.recorder = recorder
         self.resource = resource
         self.sampler = sampler
         self.limits = limits
         self.namesApplicationTracers = namesApplicationTracers
-        program = SamplerProgram(sampler)
+        program = SamplerProgram(sampler, warn: onSamplerWarning ?? { _ in })
     }
 
     /// A tracer for a library, by its name and version. Tracers of equal names share a scope in the
@@ -137,14 +140,14 @@ public struct SpanLink: Sendable {
             return sampler.keepsRoot(traceLow: traceID.low) ? .recordAndSample : .drop
         }
         guard sampler.looksAtSpan else {
-            return sampler.decide(parent: parent, traceID: traceID, startUnixNano: unixNano)
+            return sampler.decide(parent: parent, traceID: traceID, nowUnixNano: unixNano)
                 .decision
         }
         return unsafe sampler.decide(
             SamplingQuestion(
                 parent: parent, traceID: traceID,
                 name: UnsafeRawBufferPointer(start: nil, count: 0), kind: kind,
-                attributes: attributes, links: [], startUnixNano: unixNano)
+                attributes: attributes, links: [], nowUnixNano: unixNano)
         ).decision
     }
 

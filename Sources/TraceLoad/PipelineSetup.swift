@@ -73,6 +73,7 @@ struct PipelineSetup {
         configuration.exporter = try exporter(options, sinkBaseURL: sinkBaseURL)
         configuration.keepsLedger = true
         configuration.recorder.clock = options.clock
+        configuration.recorder.simulatesTime = clock == .simulated
         configuration.recorder.timeOneIn = 64
         configuration.recorder.pages = options.pages
         return configuration

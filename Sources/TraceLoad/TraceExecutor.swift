@@ -222,7 +222,8 @@ import TraceResults
             traceID = TraceID(high: id.high, low: id.low)
         }
         let identity = SpanIdentity(
-            traceID: traceID, spanID: SpanID(rawValue: cipher.spanID(position)))
+            traceID: traceID, spanID: SpanID(rawValue: cipher.spanID(position)),
+            isTraceIDRandom: true)
         let time: UInt64? = epochUnixNano == 0 ? nil : epochUnixNano &+ event.timeNs
         let shape = unsafe shapes[event.shape]
         let tracer = unsafe tracers[event.instance]

@@ -38,10 +38,8 @@ public final class TracingPipeline: Sendable {
         books = parts.books
         sweeper = parts.sweeper
         report = parts.report
-        provider = TracerProvider(
-            recorder: recorder, resource: configuration.resource(),
-            sampler: configuration.sampler, limits: configuration.limits,
-            namesApplicationTracers: configuration.createsApplicationTracers)
+        provider = Self.makeProvider(
+            parts.recorder, configuration.resource(), configuration.sampler, configuration)
     }
 
     deinit {
@@ -50,16 +48,30 @@ public final class TracingPipeline: Sendable {
 
     /// A provider of another service over the same pipeline, with the configuration's limits.
     ///
-    /// - Parameter sampler: nil for the configuration's.
+    /// Its resource is that of ``provider``, detectors and environment included, with this name and these
+    /// attributes in the place of those.
+    /// - Parameter sampler: nil for the configuration's. State in it (a rate limit) is the provider's own.
     public func makeProvider(
-        serviceName: String, attributes: [(key: String, value: String)] = [],
+        serviceName: String, attributes: [(key: String, value: AttributeValue)] = [],
         sampler: Sampler? = nil
     ) -> TracerProvider {
-        TracerProvider(
-            recorder: recorder,
-            resource: Self.resource(serviceName: serviceName, attributes: attributes),
-            sampler: sampler ?? configuration.sampler, limits: configuration.limits,
-            namesApplicationTracers: configuration.createsApplicationTracers)
+        var all = provider.resource.attributes
+        all.set(AttributeKey("service.name"), serviceName)
+        for (key, value) in attributes { all.set(AttributeKey(key), value) }
+        return Self.makeProvider(
+            recorder, Resource(attributes: all, schemaURL: provider.resource.schemaURL),
+            sampler ?? configuration.sampler, configuration)
+    }
+
+    private static func makeProvider(
+        _ recorder: SpanRecorder, _ resource: Resource, _ sampler: Sampler,
+        _ configuration: TracingConfiguration
+    ) -> TracerProvider {
+        let logger = configuration.logger
+        return TracerProvider(
+            recorder: recorder, resource: resource, sampler: sampler, limits: configuration.limits,
+            namesApplicationTracers: configuration.createsApplicationTracers,
+            onSamplerWarning: { logger.warning("\($0)") })
     }
 
     // MARK: Flush and shutdown
@@ -67,6 +79,7 @@ public final class TracingPipeline: Sendable {
     /// Settles every span whose `end` returned before this call, in every processor, or says that time
     /// was up. All are asked at once, then waited for in their order, with one deadline: one that hangs
     /// takes no time from another. See ``BatchProcessor/forceFlush(timeoutMs:)``.
+    @discardableResult
     public func forceFlush(timeoutMs: Int = 30_000) -> FlushResult {
         guard isOwnProcess else { return .completed }
         let deadlineNs = deadlineNs(afterMs: timeoutMs)
@@ -90,6 +103,7 @@ public final class TracingPipeline: Sendable {
     ///
     /// Called again, or by several threads, each waits for the end and gets the result; the earliest
     /// deadline counts. It returns at most half a second after the deadline, whatever hangs.
+    @discardableResult
     public func shutdown(timeoutMs: Int = 30_000) -> FlushResult {
         guard isOwnProcess else { return .completed }
         let deadlineNs = deadlineNs(afterMs: timeoutMs)
@@ -155,23 +169,4 @@ public final class TracingPipeline: Sendable {
 
     /// The pipeline's own figures now. Reads what is counted anyway; any thread.
     public var metrics: PipelineMetrics { books.metrics }
-
-    /// The resource's attributes: `service.name` first, then what was given, then what names this SDK
-    /// where that was not given (resource semantic conventions, "Telemetry SDK").
-    private static func resource(
-        serviceName: String, attributes: [(key: String, value: String)]
-    ) -> Resource {
-        var all = SpanAttributes()
-        all.set(AttributeKey("service.name"), serviceName)
-        var keys: Set<String> = ["service.name"]
-        let own = [
-            (key: "telemetry.sdk.name", value: TelemetrySDK.name),
-            (key: "telemetry.sdk.language", value: TelemetrySDK.language),
-            (key: "telemetry.sdk.version", value: TelemetrySDK.version),
-        ]
-        for (key, value) in attributes + own where keys.insert(key).inserted {
-            all.set(AttributeKey(key), value)
-        }
-        return Resource(attributes: all)
-    }
 }

@@ -167,4 +167,22 @@ import Testing
         #expect(span.events.map(\.name) == ["event"])
         #expect(span.events.first?.timeUnixNano == 9)
     }
+
+    @Test("Keys and names that are data are not interned, and mean the same")
+    func namedByData() throws {
+        let span = try CoreHarness.one { tracer in
+            let span = tracer.startSpan("span")
+            for number in 0..<3 { span.setAttribute(named: "header.\(number)", .int(number)) }
+            span.setAttribute(AttributeKey("header.1"), "again")
+            span.setAttribute(named: "", 1)
+            span.addEvent(named: "event.\(1)", at: 1, attributes: ["x": 1])
+            span.addEvent(named: "", at: 2)
+            span.end()
+            span.setAttribute(named: "late", 1)
+            span.addEvent(named: "late")
+        }
+        #expect(span.attributes.map(\.key) == ["header.0", "header.1", "header.2"])
+        #expect(span["header.1"] == .string("again"))
+        #expect(span.events.map(\.name) == ["event.1", ""])
+    }
 }

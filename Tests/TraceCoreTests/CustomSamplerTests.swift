@@ -57,6 +57,25 @@ private final class Recorder: CustomSampler {
         #expect(page.contains("```swift\n\(code)```\n"))
     }
 
+    @Test(
+        "The parent's threshold, handed on by a custom sampler, does not stay: it is not the span's"
+    )
+    func parentsThreshold() throws {
+        struct Follower: CustomSampler {
+            var description: String { "Follower" }
+            func sample(_ request: SamplingRequest) -> SamplingResult {
+                SamplingResult(.recordAndSample, traceState: request.parent?.traceState)
+            }
+        }
+        let harness = try CoreHarness(sampler: .custom(Follower())) { $0.liveSpansMax = 8 }
+        let parent = SpanContext(
+            low: .max, [.sampled, .random], state: "v=1,ot=th:8;rv:f0000000000000")
+        let child = harness.tracer.startSpan("child", parent: parent)
+        #expect(child.context.traceState.header == "ot=rv:f0000000000000,v=1")
+        let alone = SpanContext(low: .max, [.sampled, .random], state: "ot=th:8")
+        #expect(harness.tracer.startSpan("child", parent: alone).context.traceState.isEmpty)
+    }
+
     @Test("It is asked with everything that is known at the start")
     func request() throws {
         let recorder = Recorder(SamplingResult(.drop))

@@ -109,4 +109,33 @@ import Testing
         let child = harness.tracer.startSpan("child", parent: parent, identity: identity)
         #expect(child.context.traceID == parent.traceID && child.context.spanID == identity.spanID)
     }
+
+    @Test("A root says that its trace id is random when it is: drawn here, or declared so")
+    func randomFlag() throws {
+        let harness = try CoreHarness(sampler: .alwaysOff)
+        func flags(_ identity: SpanIdentity?) -> TraceFlags {
+            harness.tracer.startSpan("root", identity: identity).context.flags
+        }
+        let traceID = TraceID(high: 1, low: 1)
+        let spanID = SpanID(rawValue: 1)
+        #expect(flags(nil) == .random)
+        #expect(flags(SpanIdentity(traceID: traceID, spanID: spanID)) == [])
+        #expect(
+            flags(SpanIdentity(traceID: traceID, spanID: spanID, isTraceIDRandom: true)) == .random)
+        let sampled = try CoreHarness(sampler: .probability(1))
+        let root = sampled.tracer.startSpan(
+            "root", identity: SpanIdentity(traceID: traceID, spanID: spanID))
+        #expect(root.context.flags == .sampled)
+    }
+
+    @Test("Zero is no id: a caller's zero is replaced by a random one")
+    func zeroIdentity() throws {
+        let harness = try CoreHarness()
+        let none = SpanIdentity(traceID: TraceID(high: 0, low: 0), spanID: SpanID(rawValue: 0))
+        let root = harness.tracer.startSpan("root", identity: none)
+        #expect(root.context.isValid)
+        #expect(root.context.flags == [.sampled, .random])
+        let child = harness.tracer.startSpan("child", parent: root.context, identity: none)
+        #expect(child.context.isValid && child.context.spanID != root.context.spanID)
+    }
 }

@@ -35,7 +35,7 @@ import Testing
             (["tracecontext", "baggage"], "tracecontext,baggage"),
             (["b3", "tracecontext", "b3", "b3"], "b3,tracecontext"),
             (["B3Multi", " TraceContext\t", "BAGGAGE"], "b3multi,tracecontext,baggage"),
-            (["none", "baggage", "none"], "baggage"), (["b3", "B3"], "b3"),
+            (["none", "baggage", "none"], "none"), (["b3", "B3"], "b3"),
         ])
     func names(names: [String], expected: String) throws {
         #expect(try Propagator(names: names).description == expected)

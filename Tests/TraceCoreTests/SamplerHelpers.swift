@@ -14,7 +14,7 @@ extension SamplerProgram {
                     parent: parent,
                     traceID: traceID ?? parent?.traceID ?? TraceID(high: 1, low: 1),
                     name: UnsafeRawBufferPointer(utf8), kind: kind, attributes: attributes,
-                    links: links, startUnixNano: startUnixNano))
+                    links: links, nowUnixNano: startUnixNano))
         }
     }
 }

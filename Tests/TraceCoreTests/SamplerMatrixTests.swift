@@ -29,7 +29,7 @@ import Testing
                             verdict.traceState.header, expected.header, parent: parent?.header),
                     "\(sampler) of \(String(describing: parent)), \(low)")
                 if !program.looksAtSpan {
-                    let quick = program.decide(parent: context, traceID: id, startUnixNano: 0)
+                    let quick = program.decide(parent: context, traceID: id, nowUnixNano: 0)
                     #expect(
                         quick.decision == verdict.decision
                             && quick.traceState == verdict.traceState)

@@ -50,14 +50,18 @@ import Testing
         }
     }
 
-    /// The handler is the process's, and other suites warn as well: no more can be counted on.
-    @Test("What was warned of before anybody listened is told to the first who does")
-    func waiting() {
-        _ = SamplerProgram(.traceIDRatio(0.5)).ask(parent: Self.remote)
+    @Test("A provider hands the warning to whom it was made with")
+    func provider() throws {
+        let harness = try CoreHarness()
         let heard = Heard()
-        SamplerWarning.setHandler { heard.add($0) }
-        #expect(heard.count >= 1)
-        SamplerWarning.setHandler(nil)
+        let provider = TracerProvider(
+            recorder: harness.recorder, resource: Resource(serviceName: "x"),
+            sampler: .traceIDRatio(0.5), onSamplerWarning: { heard.add($0) })
+        for name in ["one", "another"] {
+            let tracer = provider.tracer(name: name)
+            tracer.startSpan("span", parent: Self.remote).end()
+        }
+        #expect(heard.count == 1)
         #expect(
             "\(SamplerWarning.ratioBelowRemoteParent)".contains("write parentbased_traceidratio"))
     }

@@ -55,6 +55,20 @@ import Testing
         #expect(counters.live == 0)
     }
 
+    @Test("The mark finds room on a span that has as many attributes as it may")
+    func markOnFullSpan() throws {
+        var limits = SpanLimits()
+        limits.attributeCount = 1
+        let harness = try CoreHarness(limits: limits) { $0.liveSpansMax = 8 }
+        let span = harness.tracer.startSpan("forgotten")
+        span.setAttribute(AttributeKey("a"), 1)
+        span.setAttribute(AttributeKey("b"), 2)
+        _ = harness.recorder.sweep(olderThanNs: 0, .end(markingAs: Self.mark))
+        let read = try #require(try harness.drain().first)
+        #expect(read.attributes.map(\.key) == ["a", "finished_by_sweeper"])
+        #expect(read.droppedAttributes == 1)
+    }
+
     @Test("A closure gets the span whole, and may trace by itself")
     func hand() throws {
         let harness = try Self.harness()

@@ -197,4 +197,26 @@ private final class Tally: Sendable {
             #expect(verdict.traceState.header == result)
         }
     }
+
+    @Test("Start times of the caller's empty no bucket and fill none, unless they are the time")
+    func callersTimes() throws {
+        let hour: UInt64 = 3_600_000_000_000
+        let harness = try CoreHarness(sampler: .rateLimiting(tracesPerS: 0.01)) {
+            $0.liveSpansMax = 8
+        }
+        #expect(harness.tracer.startSpan("of a clock ahead", at: Self.start + hour).isRecording)
+        for passed: UInt64 in [0, 60, 1_000_000] {
+            #expect(
+                !harness.tracer.startSpan("later", at: Self.start + hour + passed * 1_000_000_000)
+                    .isRecording)
+        }
+        let simulated = try CoreHarness(sampler: .rateLimiting(tracesPerS: 0.01)) {
+            $0.liveSpansMax = 8
+            $0.simulatesTime = true
+        }
+        #expect(simulated.tracer.startSpan("first", at: Self.start).isRecording)
+        #expect(
+            !simulated.tracer.startSpan("too soon", at: Self.start + 60_000_000_000).isRecording)
+        #expect(simulated.tracer.startSpan("in time", at: Self.start + 101_000_000_000).isRecording)
+    }
 }

@@ -8,12 +8,13 @@ import TraceCore
 struct Service: Sendable {
     let tracer: Tracer
     let network: Network
-    /// W3C trace context and baggage.
-    let propagator = Propagator.standard
+    let propagator: Propagator
 
-    init(_ provider: TracerProvider, _ network: Network) {
+    /// - Parameter propagator: W3C trace context and baggage, unless OTEL_PROPAGATORS says otherwise.
+    init(_ provider: TracerProvider, _ network: Network, propagator: Propagator = .standard) {
         tracer = provider.tracer()
         self.network = network
+        self.propagator = propagator
     }
 
     /// Answers a request within a server span that continues the caller's trace.

@@ -15,7 +15,7 @@ import TracePipeline
 /// | OTEL_EXPORTER_OTLP_ENDPOINT | the collector | http://localhost:4318 |
 /// | OTEL_API_KEY | sent as the header `x-api-key`, never printed | none |
 ///
-/// OpenTelemetry's other variables count, too (`TracingConfiguration.fromEnvironment`).
+/// OpenTelemetry's other variables count, too (`TracingConfiguration.fromEnvironment`), but for the sampler's.
 public struct SharedTracing: Sendable {
     /// To change before the pipeline is made.
     public var configuration: TracingConfiguration
@@ -43,9 +43,9 @@ public struct SharedTracing: Sendable {
         pipeline.makeProvider(
             serviceName: serviceName,
             attributes: [
-                ("service.version", version), ("service.namespace", namespace),
-                ("deployment.environment.name", environmentName),
-                ("host.name", ProcessInfo.processInfo.hostName),
+                ("service.version", .string(version)), ("service.namespace", .string(namespace)),
+                ("deployment.environment.name", .string(environmentName)),
+                ("host.name", .string(ProcessInfo.processInfo.hostName)),
             ])
     }
 

@@ -19,7 +19,9 @@ public struct ShopFleet: Sendable {
     ) {
         let network = network
         func service(_ name: String, version: String = "1.0.0") -> Service {
-            Service(tracing.makeProvider(of: name, version: version, on: pipeline), network)
+            Service(
+                tracing.makeProvider(of: name, version: version, on: pipeline), network,
+                propagator: pipeline.propagator)
         }
         let order = service("order-service", version: "2.0.1")
         breaker = CircuitBreaker(order.tracer, now: now)
