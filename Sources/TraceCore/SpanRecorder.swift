@@ -189,6 +189,9 @@ public struct CoreCounters: Sendable, Equatable {
     }
 
     deinit {
+        // In a forked child the locks may be held by threads that are not there, and nothing is left to do.
+        let signals = unsafe core.pointee.shared.pointee.signals.load(ordering: .relaxed)
+        if signals & Signal.forked != 0 { return }
         queue.close()
         queue.disarm()
         dropObservers()
