@@ -34,9 +34,14 @@ final class DeliveryWatch: Sendable {
     /// One comparison at a time: a list read before a settling must not be taken in after it.
     private let turn = Mutex<Void>(())
 
-    init(sink: SinkControl?) {
+    /// - Parameter comparesContents: whether spans travel as the bytes that the exporter summed;
+    ///   JSON has others.
+    init(sink: SinkControl?, comparesContents: Bool = true) {
         self.sink = sink
-        state = Mutex(State(reconciler: BatchReconciler(comparing: [.identities, .contents])))
+        state = Mutex(
+            State(
+                reconciler: BatchReconciler(
+                    comparing: comparesContents ? [.identities, .contents] : [.identities])))
     }
 
     /// For the pipeline; called on the exporter thread.

@@ -79,7 +79,8 @@ public final class ScenarioRun: Sendable {
             sinkProcess = nil
         }
         sink = baseURL.map(SinkControl.init)
-        let watch = DeliveryWatch(sink: sink)
+        let watch = DeliveryWatch(
+            sink: sink, comparesContents: scenario.pipeline.exporter.encoding == .protobuf)
         self.watch = watch
         do {
             var configuration = try setup.configuration(options, sinkBaseURL: baseURL)

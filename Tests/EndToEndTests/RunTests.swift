@@ -109,6 +109,20 @@ struct RunTests {
         #expect(sink["traces"] as? Int == sink["tracesComplete"] as? Int)
     }
 
+    @Test(
+        "sends JSON, and the sink's own decode agrees",
+        arguments: ["encoding: json", "encoding: json, compression: gzip"])
+    func json(_ exporter: String) throws {
+        for arguments in [[], ["--verify"]] {
+            let (command, _) = try run(Scenarios.shop(exporter: exporter), arguments)
+            #expect(command.exitCode == 0, "\(command.errors)")
+            let run = try command.json()
+            let acknowledged = try #require(delivery(run, "acknowledged"))
+            #expect(acknowledged > 100)
+            #expect(number(run, "ledger", "sink", "jsonSpans") == acknowledged)
+        }
+    }
+
     @Test("compresses with gzip and loses nothing")
     func gzip() throws {
         let (command, _) = try run(Scenarios.shop(exporter: "compression: gzip"))
