@@ -1,6 +1,7 @@
 // A pipeline put together: recorder, processor, exporter, and the providers that share them.
 
 import Glibc
+import Logging
 import TraceCore
 
 /// Clock, store, queues, exporter threads and exporters. Any thread; shared by many providers, one for
