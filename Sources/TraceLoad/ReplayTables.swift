@@ -33,6 +33,10 @@ import TraceCore
     let messages: [String]
     let baggageNames: [String]
     let text: [UInt8]
+    /// Whether a sampler remembers what it was asked.
+    let keepsSamplerState: Bool
+    /// Whether a sampler may have spans recorded that it does not sample.
+    let recordsUnsampled: Bool
     /// By instance; what keeps `tracers` alive.
     private let ownedTracers: [Tracer]
     // Safe because `ownedTracers` keeps them as long as this object lives.
@@ -57,6 +61,8 @@ import TraceCore
         messages = compiled.messages
         baggageNames = compiled.baggageNames
         text = compiled.text
+        keepsSamplerState = providers.contains { $0.sampler.keepsState }
+        recordsUnsampled = providers.contains { $0.sampler.recordsUnsampled }
         ownedTracers = providers.map { $0.tracer(name: "tracemill", version: "1") }
         unsafe tracers = unsafe ownedTracers.map { unsafe Unmanaged.passUnretained($0) }
     }

@@ -304,6 +304,16 @@ extension Sampler {
         }
     }
 
+    /// Whether it may have spans recorded that it does not sample.
+    var recordsUnsampled: Bool {
+        switch self {
+        case .alwaysRecord, .custom: true
+        case .parentBased(let root, let remote, let remoteNot, let local, let localNot):
+            [root, remote, remoteNot, local, localNot].contains { $0.recordsUnsampled }
+        default: false
+        }
+    }
+
     /// Whether it may set attributes on spans.
     var setsAttributes: Bool {
         switch self {

@@ -18,6 +18,7 @@ import TraceResults
     private let isSwept: Bool
     /// Asking a sampler that remembers once more would change what it says next.
     private let timesDecisions: Bool
+    private let recordsUnsampled: Bool
     var counters = ReplayCounters()
     var timings = ReplayTimings()
     private var reported: (spans: UInt64, traces: UInt64) = (0, 0)
@@ -38,7 +39,8 @@ import TraceResults
         self.propagation = propagation
         mode = propagation.mode
         isSwept = scenario.clock == .realtime
-        timesDecisions = scenario.statefulSampler == nil
+        timesDecisions = !tables.keepsSamplerState
+        recordsUnsampled = tables.recordsUnsampled
         unsafe shapes = unsafe ReplayMemory.copy(tables.shapes)
         unsafe keys = ReplayMemory.copy(tables.keys)
         unsafe tracers = unsafe ReplayMemory.copy(tables.tracers)
@@ -240,8 +242,7 @@ import TraceResults
         } else {
             unsafe startTimed(tracer, shape, parent, time, identity, links, into: place)
         }
-        // A sampler may have a span recorded that it does not sample.
-        if unsafe place.pointee.context.isSampled || place.pointee.isRecording {
+        if unsafe place.pointee.context.isSampled || recordsUnsampled && place.pointee.isRecording {
             counters.spansRecording &+= 1
         }
     }
