@@ -95,7 +95,8 @@ struct RunTests {
         "finds in verify mode baggage and whole traces behind every kind of header",
         arguments: ["[b3, baggage]", "[b3multi, baggage]", "[tracecontext, baggage]", "[b3]"])
     func propagators(_ list: String) throws {
-        let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        let here = URL(filePath: #filePath).resolvingSymlinksInPath()
+        let file = here.deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appending(path: "scenarios/propagation.yaml")
         let text = try String(contentsOf: file, encoding: .utf8)
         #expect(text.contains("propagators: [b3, baggage]"))
