@@ -21,7 +21,7 @@ public enum SampleText {
     ]
 
     private static let traceStates = [
-        "vendor=value", "ot=th:8;rv:0123456789abcd", "a=1,b=2,c=3", "tenant@vendor=opaque value",
+        "vendor=value", "ot=th:8;rv:f123456789abcd", "a=1,b=2,c=3", "tenant@vendor=opaque value",
     ]
 
     /// A span name: mostly some words, seldom empty or 4 KiB.

@@ -150,7 +150,8 @@ extension SampleSpan {
 
     var identity: SpanIdentity {
         SpanIdentity(
-            traceID: TraceID(high: traceHigh, low: traceLow), spanID: SpanID(rawValue: spanID))
+            traceID: TraceID(high: traceHigh, low: traceLow), spanID: SpanID(rawValue: spanID),
+            isTraceIDRandom: true)
     }
 }
 
