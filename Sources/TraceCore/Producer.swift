@@ -21,6 +21,8 @@ struct ProducerCounters: ~Copyable {
     let sweptDropped = Atomic<UInt64>(0)
     /// Of `ended`, those that the sweeper ended.
     let sweptEnded = Atomic<UInt64>(0)
+    /// Of `endedSampled`, those that had lost something to their limits.
+    let endedOverLimit = Atomic<UInt64>(0)
     let published = Atomic<UInt64>(0)
     let droppedQueueFull = Atomic<UInt64>(0)
     let droppedAfterShutdown = Atomic<UInt64>(0)

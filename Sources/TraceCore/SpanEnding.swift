@@ -123,6 +123,7 @@ enum SpanEnding {
         _ slot: SlotPointer, _ core: CorePointer, _ producer: ProducerPointer
     ) -> Int {
         let message = unsafe MessageShape(slot)
+        if message.hasTail { unsafe countOverLimit(slot, producer) }
         guard
             let place = unsafe reserve(
                 core, producer, spanBytes: message.count, identityFrom: SlotLayout.bytes(slot))
@@ -134,6 +135,13 @@ enum SpanEnding {
         let recordBytes = RecordPrefix.recordBytes(spanBytes: message.count)
         unsafe SpanAdmission.publish(core, producer, recordBytes: recordBytes)
         return recordBytes
+    }
+
+    /// A status alone needs the tail, too.
+    @inline(never)
+    private static func countOverLimit(_ slot: SlotPointer, _ producer: ProducerPointer) {
+        guard unsafe SpanTail.hasDrops(slot) else { return }
+        unsafe ProducerCounters.bump(producer.pointee.counters.endedOverLimit)
     }
 
     /// Room for a record in the calling thread's open chunk; nil when the span is dropped, counted.
@@ -287,6 +295,11 @@ private enum SpanTail {
     static func isNeeded(_ slot: SlotPointer) -> Bool {
         unsafe UInt32(slot.pointee.status) | slot.pointee.droppedAttributeCount
             | slot.pointee.droppedEventCount | slot.pointee.droppedLinkCount != 0
+    }
+
+    static func hasDrops(_ slot: SlotPointer) -> Bool {
+        unsafe slot.pointee.droppedAttributeCount | slot.pointee.droppedEventCount
+            | slot.pointee.droppedLinkCount != 0
     }
 
     @inline(never)

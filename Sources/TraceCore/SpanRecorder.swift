@@ -70,6 +70,8 @@ public struct CoreCounters: Sendable, Equatable {
     public var sweptDropped: UInt64 = 0
     /// Of those, the sampled ones: what a processor has to account for.
     public var endedSampled: UInt64 = 0
+    /// Of the sampled ones, those that had lost attributes, events or links to their limits.
+    public var endedOverLimit: UInt64 = 0
     /// Put into the queue.
     public var published: UInt64 = 0
     public var droppedQueueFull: UInt64 = 0
@@ -210,6 +212,7 @@ public struct CoreCounters: Sendable, Equatable {
         // end on another: so no inequality breaks while threads run.
         sum.drained = unsafe UInt64(shared.pointee.drained.load(ordering: .acquiring))
         let skipped = unsafe UInt64(shared.pointee.skipped.load(ordering: .acquiring))
+        sum.endedOverLimit = endedOverLimit
         unsafe queue.forEachProducer { producer in
             unsafe sum.droppedIdentitySum &+= read(producer.pointee.counters.droppedIdentitySum)
             unsafe sum.published &+= read(producer.pointee.counters.published)
@@ -243,6 +246,15 @@ public struct CoreCounters: Sendable, Equatable {
         }
         unsafe queue.forEachProducer {
             unsafe sum.startCalls &+= read($0.pointee.counters.startCalls)
+        }
+        return sum
+    }
+
+    /// ``CoreCounters/endedOverLimit`` alone: a load a thread. Any thread.
+    public var endedOverLimit: UInt64 {
+        var sum: UInt64 = 0
+        unsafe queue.forEachProducer {
+            unsafe sum &+= $0.pointee.counters.endedOverLimit.load(ordering: .acquiring)
         }
         return sum
     }

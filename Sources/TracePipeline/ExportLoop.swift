@@ -10,6 +10,12 @@ protocol ExporterChore: AnyObject {
     func runIfDue(nowNs: UInt64)
     /// When it wants the thread next; nil: not by the clock.
     var nextDueNs: UInt64? { get }
+    /// The thread ends: what is left to say. Once, after everything is settled.
+    func runLast()
+}
+
+extension ExporterChore {
+    func runLast() {}
 }
 
 /// One thread's loop; nothing here is touched by another thread, but for `control`.
@@ -201,18 +207,21 @@ final class ExportLoop {
         slot.record = record
         slot.isBusy = true
         control.monitor.withLock { $0.ledger.begin(record.totals) }
+        let deadlineNs =
+            settings.exportTimeoutMs == 0
+            ? UInt64.max
+            : MonotonicTime.deadlineNs(from: startedNs, afterMs: settings.exportTimeoutMs)
         switch exporter {
         case .http(let http):
-            let deadlineNs =
-                settings.exportTimeoutMs == 0
-                ? UInt64.max
-                : MonotonicTime.deadlineNs(from: startedNs, afterMs: settings.exportTimeoutMs)
             unsafe http.submit(
                 slot: index, number: lastNumber, payload: slot.body.bytes, deadlineNs: deadlineNs,
                 nowNs: nowNs)
         case .custom(let custom):
             let request = unsafe RawSpan(_unsafeBytes: slot.body.bytes)
-            let outcome = custom.export(request: request, spanCount: spans)
+            let endNs = min(deadlineNs, shutdownDeadlineNs ?? .max)
+            let timeoutMs =
+                endNs == .max ? Int.max : MonotonicTime.millisecondsLeft(until: endNs, nowNs: nowNs)
+            let outcome = custom.export(request: request, spanCount: spans, timeoutMs: timeoutMs)
             settle(
                 FinishedExport(
                     slot: index, outcome: outcome, indeterminate: false, attempts: 1,
@@ -299,6 +308,7 @@ final class ExportLoop {
         if nowNs >= deadlineNs { cutShort(nowNs: nowNs) }
         guard !slots.contains(where: \.isBusy), queue.seal() else { return false }
         if case .custom(let custom) = exporter { custom.shutdown() }
+        for chore in chores { chore.runLast() }
         control.monitor.withLockAndSignal { $0.isFinished = true }
         return true
     }

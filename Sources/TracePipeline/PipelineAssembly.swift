@@ -55,7 +55,9 @@ struct PipelineAssembly {
             settings: configuration.sweeper, logger: configuration.logger)
         report = configuration.metrics.map { PipelineMetricsReport(factory: $0.factory) }
 
-        var chores: [any ExporterChore] = []
+        var chores: [any ExporterChore] = [
+            LimitsWatch(recorder: recorder, logger: configuration.logger)
+        ]
         var watch: StartWatch?
         if let intervalNs = sweeper.intervalNs, !configuration.isDisabled {
             let startWatch = StartWatch(recorder: recorder, staysOn: entries.count > 1)

@@ -42,17 +42,34 @@ final class PipelineBooks: Sendable {
 }
 
 extension PipelineMetrics {
-    /// Spans by what the sampler said; those that were not recorded since the store was full count as
-    /// dropped, which they are. Starts with tracing off or shut down make no span.
+    /// Every start, as the conventions ask for, by what it came to; `DROP` is "not sampled and not
+    /// recording", whoever said so. The sums hold at rest:
+    ///
+    ///     started{DROP} = not_recorded
+    ///     started       = not_recorded + ended + swept{drop} + live
     fileprivate mutating func add(_ counters: CoreCounters) {
+        let notRecorded = [
+            ("sampler", counters.notRecordedSampler), ("store_full", counters.notRecordedStoreFull),
+            ("after_shutdown", counters.notRecordedAfterShutdown),
+            ("disabled", counters.notRecordedDisabled), ("forked", counters.notRecordedForked),
+        ]
         for (result, value) in [
-            ("DROP", counters.notRecordedSampler + counters.notRecordedStoreFull),
+            ("DROP", notRecorded.reduce(0) { $0 + $1.1 }),
             ("RECORD_ONLY", counters.recordingOnly),
             ("RECORD_AND_SAMPLE", counters.recording - counters.recordingOnly),
         ] {
             add("span.started", .counter, value, ["otel.span.sampling_result": result])
         }
         add("span.live", .upDownCounter, counters.live, [:])
+        for (reason, value) in notRecorded {
+            addOwn("span.not_recorded", value, ["tracemill.not_recorded.reason": reason])
+        }
+        addOwn("span.ended", counters.ended, [:])
+        // Those that it ended are among the ended ones.
+        for (action, value) in [("drop", counters.sweptDropped), ("end", counters.sweptEnded)] {
+            addOwn("span.swept", value, ["tracemill.sweep.action": action])
+        }
+        addOwn("span.over_limit", counters.endedOverLimit, [:])
     }
 
     fileprivate mutating func add(_ account: ProcessorAccount) {

@@ -1,6 +1,6 @@
 // The pipeline's figures about itself, under the names of OpenTelemetry's semantic conventions for SDK
-// metrics ("otel.sdk.*", status development). Read from the books; nothing is counted on the span path
-// for them.
+// metrics ("otel.sdk.*", status development), and "tracemill.*" for what they have no name for. Read from
+// the books; nothing is counted on the span path for them.
 
 import TraceCore
 
@@ -22,7 +22,8 @@ public struct PipelineMetrics: Sendable, Equatable {
         public var instrument: Instrument
         /// UCUM: `{span}`.
         public var unit: String
-        /// As `otel.component.name`, `otel.component.type`, `error.type`, `otel.span.sampling_result`.
+        /// As `otel.component.name`, `otel.component.type`, `error.type`, `otel.span.sampling_result`,
+        /// `tracemill.not_recorded.reason`, `tracemill.sweep.action`.
         public var attributes: [String: String]
         public var value: UInt64
     }
@@ -52,6 +53,14 @@ public struct PipelineMetrics: Sendable, Equatable {
         points.append(
             Point(
                 name: "otel.sdk.\(name)", instrument: instrument, unit: "{span}",
+                attributes: attributes, value: value))
+    }
+
+    /// A counter that the conventions have no name for.
+    mutating func addOwn(_ name: String, _ value: UInt64, _ attributes: [String: String]) {
+        points.append(
+            Point(
+                name: "tracemill.\(name)", instrument: .counter, unit: "{span}",
                 attributes: attributes, value: value))
     }
 }

@@ -11,11 +11,24 @@ public protocol SpanExporter: Sendable {
     ///   - spanCount: the spans in it.
     func export(request: RawSpan, spanCount: Int) -> BatchOutcome
 
+    /// The same with the time there is for it; what the pipeline calls. Without one of its own an exporter
+    /// has the other called.
+    ///
+    /// - Parameter timeoutMs: what is left of ``BatchSettings/exportTimeoutMs``, or of a shutdown's time
+    ///   where that is less, 0 or more; `Int.max` when there is no limit. The exporter is asked to be back by
+    ///   then and to say `.dropped(.retriesExhausted)` for what it could not do: nobody can make it. One that
+    ///   takes longer holds up its own processor alone, and a shutdown leaves it behind.
+    func export(request: RawSpan, spanCount: Int, timeoutMs: Int) -> BatchOutcome
+
     /// Nothing more will come. Exporter thread.
     func shutdown()
 }
 
 extension SpanExporter {
+    public func export(request: RawSpan, spanCount: Int, timeoutMs: Int) -> BatchOutcome {
+        export(request: request, spanCount: spanCount)
+    }
+
     public func shutdown() {}
 }
 

@@ -102,21 +102,27 @@ private final class NotingFactory: MetricsFactory {
         #expect(pipeline.metrics.value(of: "otel.sdk.span.live") == 1)
         #expect(pipeline.shutdown() == .completed)
         PipelineHarness.end(1, of: pipeline)
-        #expect(pipeline.metrics.value(of: "otel.sdk.span.started") == 10)
+        #expect(pipeline.metrics.value(of: "otel.sdk.span.started") == 11)
         #expect(metrics.value(of: "otel.sdk.span.stopped") == nil)
         #expect(
-            Set(metrics.points.map(\.name)) == [
-                "otel.sdk.span.started", "otel.sdk.span.live", "otel.sdk.processor.span.queue.size",
-                "otel.sdk.processor.span.queue.capacity", "otel.sdk.processor.span.processed",
-                "otel.sdk.exporter.span.inflight", "otel.sdk.exporter.span.exported",
-            ])
+            Set(metrics.points.map(\.name))
+                == Set(
+                    [
+                        "otel.sdk.span.started", "otel.sdk.span.live",
+                        "otel.sdk.processor.span.queue.size",
+                        "otel.sdk.processor.span.queue.capacity",
+                        "otel.sdk.processor.span.processed",
+                        "otel.sdk.exporter.span.inflight", "otel.sdk.exporter.span.exported",
+                    ] + SpanFigureTests.names))
         #expect(metrics.points.allSatisfy { $0.unit == "{span}" })
         let counters = metrics.points.filter { $0.instrument == .counter }
         #expect(
-            Set(counters.map(\.name)) == [
-                "otel.sdk.span.started", "otel.sdk.processor.span.processed",
-                "otel.sdk.exporter.span.exported",
-            ])
+            Set(counters.map(\.name))
+                == Set(
+                    [
+                        "otel.sdk.span.started", "otel.sdk.processor.span.processed",
+                        "otel.sdk.exporter.span.exported",
+                    ] + SpanFigureTests.names))
     }
 
     @Test("A processor's queue, what it has handed on, and what it has dropped and why")
