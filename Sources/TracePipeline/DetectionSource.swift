@@ -9,8 +9,10 @@ struct DetectionSource: Sendable {
     /// Variables in place of the process's.
     var variables: [String: String]?
 
-    /// A variable; nil when it is not set, or empty.
+    /// A variable; nil when it is not set, or empty. One of ``DetectionVariable/all``.
     func variable(_ name: String) -> String? {
+        assert(
+            DetectionVariable.all.contains(name), "a detector reads \(name), which is not listed")
         let value = variables.map { $0[name] } ?? ProcessEnvironment.value(name)
         return value?.isEmpty == true ? nil : value
     }
@@ -27,6 +29,12 @@ struct DetectionSource: Sendable {
 
     /// Where a symbolic link leads.
     func linkTarget(_ path: String) -> String? { FileText.linkTarget(root + path) }
+}
+
+/// What detectors read from the environment, beside the configuration's own variables.
+enum DetectionVariable {
+    /// Every detector's: a configuration that is shown does not call these unread.
+    static let all = Set(KubernetesDetector.variables)
 }
 
 /// Variables may be secrets: none is shown by `print` or `dump`.

@@ -51,6 +51,7 @@ public struct EffectiveConfiguration: Sendable, Encodable {
         }
         warnings = readings.warnings
         let known = Set(ConfigurationSetting.all.flatMap(\.variables))
+            .union(DetectionVariable.all)
         let present =
             configuration.detection.variables.map { Array($0.keys) }
             ?? ProcessEnvironment.names

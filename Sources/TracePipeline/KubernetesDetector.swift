@@ -44,6 +44,11 @@ struct KubernetesDetector: ResourceDetector {
         ("k8s.cronjob.name", ["K8S_CRONJOB_NAME"], nil),
     ]
 
+    /// Set by the kubelet in every container.
+    private static let serviceHost = "KUBERNETES_SERVICE_HOST"
+    /// All that it reads.
+    static let variables = [serviceHost] + attributes.flatMap(\.variables)
+
     /// Nothing outside a cluster: a `POD_NAME` may mean anything there.
     func detect() -> DetectedResource {
         var found = AttributeList()
@@ -51,7 +56,7 @@ struct KubernetesDetector: ResourceDetector {
         let namespace = source.line(Self.serviceAccount + "/namespace")
         let labels = source.text(Self.podInfo + "/labels")
         guard
-            source.variable("KUBERNETES_SERVICE_HOST") != nil || namespace != nil
+            source.variable(Self.serviceHost) != nil || namespace != nil
                 || labels != nil || mounts.podUID != nil
         else { return found.resource }
         for (key, variables, file) in Self.attributes {

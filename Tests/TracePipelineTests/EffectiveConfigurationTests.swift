@@ -95,6 +95,23 @@ struct EffectiveConfigurationTests {
                 == ["OTEL_BSP_MAX_QUEUE", "OTEL_METRICS_EXPORTER"])
     }
 
+    @Test("Variables that detectors read are not called unread, whichever detectors run")
+    func detectorVariables() throws {
+        let names = [
+            "OTEL_RESOURCE_ATTRIBUTES_POD_NAME", "OTEL_RESOURCE_ATTRIBUTES_POD_UID",
+            "OTEL_RESOURCE_ATTRIBUTES_NODE_NAME",
+        ]
+        let read = Set(KubernetesDetector.attributes.flatMap(\.variables))
+        #expect(read.isSuperset(of: names) && DetectionVariable.all.isSuperset(of: read))
+        for detectors in ["all", "none"] {
+            var variables = ["OTEL_RESOURCE_DETECTORS": detectors, "OTEL_TYPO": "1"]
+            for name in DetectionVariable.all { variables[name] = "x" }
+            let configuration = try TracingConfiguration.fromEnvironment(
+                variables, logger: log.logger())
+            #expect(configuration.effective.unreadVariables == ["OTEL_TYPO"])
+        }
+    }
+
     @Test(
         "The table has a line a setting, marks what is not the default, and ends with the warnings")
     func table() throws {
