@@ -27,6 +27,15 @@ enum FileText {
         return String(decoding: bytes.prefix(bytesMax), as: UTF8.self)
     }
 
+    /// Whether this process may read it, and it is no directory.
+    static func isReadable(_ path: String) -> Bool {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
+            return false
+        }
+        return unsafe access(path, R_OK) == 0
+    }
+
     /// Where a symbolic link leads, as it is written; nil when it is none.
     static func linkTarget(_ path: String) -> String? {
         var buffer = [UInt8](repeating: 0, count: Int(PATH_MAX))

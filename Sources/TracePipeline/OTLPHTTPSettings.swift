@@ -2,7 +2,6 @@
 // Exporter"). Plain values, checked by `validate()` before a handle is made.
 
 import CCurl
-import Glibc
 
 /// Compression of request bodies.
 public enum OTLPCompression: String, Sendable, CaseIterable {
@@ -74,11 +73,13 @@ public struct OTLPHTTPSettings: Sendable {
         }
         try retry.validate()
         let files = [
-            (certificatePath, "certificate"), (clientCertificatePath, "client certificate"),
-            (clientKeyPath, "client key"),
+            (certificatePath, "certificatePath", "CERTIFICATE"),
+            (clientCertificatePath, "clientCertificatePath", "CLIENT_CERTIFICATE"),
+            (clientKeyPath, "clientKeyPath", "CLIENT_KEY"),
         ]
-        for case (let path?, let option) in files where unsafe access(path, R_OK) != 0 {
-            throw .unreadableFile(path: path, option: option)
+        for case (let path?, let name, let variable) in files where !FileText.isReadable(path) {
+            throw .unreadableFile(
+                path: path, option: "\(name) (OTEL_EXPORTER_OTLP_[TRACES_]\(variable))")
         }
     }
 
