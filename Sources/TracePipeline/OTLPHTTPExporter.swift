@@ -11,8 +11,8 @@ import TraceCore
 /// The owner hands a body to a free slot with ``submit(slot:number:payload:deadlineNs:nowNs:)``, calls
 /// ``step(nowNs:)`` after each wake-up, takes what was settled from ``nextFinished()`` and sleeps in
 /// ``wait(eventFileDescriptor:untilNs:)``. A wait to try again holds the slot and its body, not a
-/// connection. A Retry-After holds back every request until it has passed: the server speaks of
-/// itself, not of one batch.
+/// connection. A Retry-After holds back every request, since the server speaks of itself and not of one
+/// batch: until it has passed, or until the deadline of the batch that it answered where that comes first.
 @safe
 final class OTLPHTTPExporter {
     /// One batch at a time.
