@@ -8,11 +8,12 @@ struct DetectionSource: Sendable {
     var root = ""
     /// Variables in place of the process's.
     var variables: [String: String]?
+    /// The variables that may be read: one that is not listed would be shown as unread.
+    var listed = DetectionVariable.all
 
-    /// A variable; nil when it is not set, or empty. One of ``DetectionVariable/all``.
+    /// A variable, one of ``listed``; nil when it is not set, or empty.
     func variable(_ name: String) -> String? {
-        assert(
-            DetectionVariable.all.contains(name), "a detector reads \(name), which is not listed")
+        assert(listed.contains(name), "a detector reads \(name), which is not listed")
         let value = variables.map { $0[name] } ?? ProcessEnvironment.value(name)
         return value?.isEmpty == true ? nil : value
     }

@@ -257,8 +257,8 @@ import TraceCore
     func table() {
         #expect(Environment(nil, logger: log.logger()).string("PATH") != nil)
         #expect(Environment([:], logger: log.logger()).string("PATH") == nil)
-        #expect(DetectionSource().variable("PATH") != nil)
-        #expect(DetectionSource(variables: [:]).variable("PATH") == nil)
+        #expect(DetectionSource(listed: ["PATH"]).variable("PATH") != nil)
+        #expect(DetectionSource(variables: [:], listed: ["PATH"]).variable("PATH") == nil)
         #expect(ProcessEnvironment.names.contains("PATH"))
     }
 }
