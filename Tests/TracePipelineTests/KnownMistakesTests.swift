@@ -5,7 +5,7 @@
 // - a shutdown that drains one batch only: ShutdownTests.drainsAll
 // - a full batch that waits for the timer: BatchProcessorTests.fullBatch
 // - a wait to try again that a shutdown does not interrupt: ShutdownTests.interruptsBackoff
-// - drops of a full queue that nobody counts: BatchProcessorTests.fullQueueDrops
+// - drops of a full queue that nobody counts: FullQueueTests.fullQueueDrops
 // - a second processor that is starved: SeveralProcessorsTests.stuckAndFull, .hangingFirst
 // - a forked child that sends its parent's queue again: ForkTests.childIsInert
 //
