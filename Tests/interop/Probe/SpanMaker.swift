@@ -64,7 +64,7 @@ struct SpanMaker {
         let parent = drawContext()
         let identity = SpanIdentity(
             traceID: TraceID(high: random.nonZero(), low: random.nonZero()),
-            spanID: SpanID(rawValue: random.nonZero()))
+            spanID: SpanID(rawValue: random.nonZero()), isTraceIDRandom: true)
         let kind = random.one(of: SpanKind.allCases)
         let start = random.time()
         let name = random.text()
