@@ -33,9 +33,11 @@ run: build ## Run a scenario (SCENARIO, by default scenarios/checkout.yaml)
 test: install ## Run all tests
 	$(SWIFT) test --disable-xctest --jobs $(JOBS) $(ARGS)
 
+# Without the suites that go a million times over on one thread.
 tsan: install ## Run the core's tests under the thread sanitizer
 	TSAN_OPTIONS="halt_on_error=1 $$TSAN_OPTIONS" $(SWIFT) test --disable-xctest --jobs $(JOBS) \
-		--sanitize=thread --scratch-path .build-tsan --filter TraceCoreTests $(ARGS)
+		--sanitize=thread --scratch-path .build-tsan --filter TraceCoreTests \
+		--skip 'PropagationFuzz|SamplerShare' $(ARGS)
 
 lint: ## Check the formatting of every Swift file
 	@$(SOURCES) | xargs -0 $(SWIFT) format lint --strict --parallel
