@@ -103,7 +103,7 @@ public enum MetricName: String, Sendable, CaseIterable {
     case encodeNsPerSpan
     /// Bytes of request bodies as sent, framing and headers left out.
     case wireBytesPerSpan
-    /// Bytes of request bodies before compression.
+    /// Bytes of the batches in protobuf, uncompressed, whatever goes on the wire.
     case bodyBytesPerSpan
     /// CPU time of the whole process, generator included.
     case cpuNsPerSpan

@@ -135,7 +135,7 @@ public struct ResultTable: Sendable {
         let size: (Double) -> String = { NumberText.size(bytes: $0) }
         var compression = ""
         if let body = run.value(.bodyBytesPerSpan), body != run.value(.wireBytesPerSpan) {
-            compression = "\(NumberText.size(bytes: body)) before compression"
+            compression = "\(NumberText.size(bytes: body)) of protobuf"
         }
         add(.encodeNsPerSpan, "encode", time)
         add(.cpuNsPerSpan, "CPU, all threads", time)

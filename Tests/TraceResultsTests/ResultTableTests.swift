@@ -28,7 +28,7 @@ struct ResultTableTests {
           cost                            per span
           encode                           14.2 ns
           CPU, all threads                  312 ns
-          on the wire                       41.5 B  243 B before compression
+          on the wire                       41.5 B  243 B of protobuf
           allocated                            0 B
           peak memory                     83.9 MiB  in all
 
