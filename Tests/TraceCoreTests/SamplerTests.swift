@@ -55,6 +55,19 @@ import Testing
         }
     }
 
+    @Test("Bytes 9 to 15 of the trace id are one number, the first of them the highest")
+    func byteOrder() throws {
+        let tracer = try Self.tracer(.traceIDRatio(0.5))
+        for (hex, isKept) in [
+            ("00000000000000000080000000000000", true), ("00000000000000000000000000000080", false),
+            ("ffffffffffffffff007fffffffffffff", false), ("000000000000000000ffffffffffffff", true),
+        ] {
+            let traceID = try #require(TraceID(hex: hex))
+            let decision = tracer.decide(parent: nil, traceID: traceID)
+            #expect((decision == .recordAndSample) == isKept, "\(hex)")
+        }
+    }
+
     @Test(
         "An explicit rv takes the trace id's place when it is well-formed",
         arguments: [
