@@ -14,9 +14,10 @@ public struct TraceContext: Sendable {
     /// The active span; one that does not record where there is none, or where the context was extracted.
     public var span: ActiveSpan
     /// What few contexts have; nil while this one has none of it, so that copying stays cheap.
-    private var extras: Extras?
+    @usableFromInline var extras: Extras?
 
-    private final class Extras: Sendable {
+    @usableFromInline
+    final class Extras: Sendable {
         let baggage: Baggage
         let values: [ObjectIdentifier: any Sendable]
 
@@ -26,18 +27,29 @@ public struct TraceContext: Sendable {
         }
     }
 
-    /// Not through the macro, so that ``run(_:)`` can be inlined into its caller.
-    @usableFromInline static let carried = TaskLocal<TraceContext>(wrappedValue: .empty)
+    // Two, since nearly every binding changes the span alone, and a value without references is bound and
+    // found for less. Not through the macro, so that binding can be inlined into its caller.
+    @usableFromInline static let carriedSpan = TaskLocal<ActiveSpan>(
+        wrappedValue: ActiveSpan(context: .invalid))
+    @usableFromInline static let carriedExtras = TaskLocal<Extras?>(wrappedValue: nil)
 
     /// The calling task's context, or the thread's where there is no task; ``empty`` outside.
     @inlinable
-    public static var current: TraceContext { carried.get() }
+    public static var current: TraceContext {
+        TraceContext(span: carriedSpan.get(), extras: carriedExtras.get())
+    }
+
+    @inlinable
+    init(span: ActiveSpan, extras: Extras?) {
+        self.span = span
+        self.extras = extras
+    }
 
     /// No span, no baggage.
     public static let empty = TraceContext(spanContext: .invalid)
 
     public init(span: ActiveSpan, baggage: Baggage = Baggage()) {
-        self.span = span
+        self.init(span: span, extras: nil)
         self.baggage = baggage
     }
 
@@ -80,7 +92,10 @@ public struct TraceContext: Sendable {
         _ body: () throws(Failure) -> Value
     ) throws(Failure) -> Value {
         // A result, since `withValue` would forget which error it is.
-        try Self.carried.withValue(self) { Result(catching: body) }.get()
+        try Self.carriedSpan.withValue(span) { () -> Result<Value, Failure> in
+            if extras === Self.carriedExtras.get() { return Result(catching: body) }
+            return Self.carriedExtras.withValue(extras) { Result(catching: body) }
+        }.get()
     }
 
     /// Runs `body` with this context as the current one, for it and the child tasks it makes.
@@ -89,11 +104,13 @@ public struct TraceContext: Sendable {
         isolation: isolated (any Actor)? = #isolation,
         _ body: () async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
-        try await Self.carried.withValue(self) { () async -> Result<Value, Failure> in
-            do throws(Failure) {
-                return .success(try await body())
-            } catch {
-                return .failure(error)
+        try await Self.carriedSpan.withValue(span) { () async -> Result<Value, Failure> in
+            await Self.carriedExtras.withValue(extras) { () async -> Result<Value, Failure> in
+                do throws(Failure) {
+                    return .success(try await body())
+                } catch {
+                    return .failure(error)
+                }
             }
         }.get()
     }

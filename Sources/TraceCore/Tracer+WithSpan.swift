@@ -12,9 +12,9 @@ public enum SpanParent: Sendable {
 
     /// The context to start from; nil begins a new trace.
     @inlinable
-    func spanContext(in current: TraceContext) -> SpanContext? {
+    var spanContext: SpanContext? {
         switch self {
-        case .current: current.spanContext
+        case .current: TraceContext.carriedSpan.get().context
         case .root: nil
         case .context(let context): context
         }
@@ -34,11 +34,10 @@ extension Tracer {
         attributes: SpanAttributes? = nil, links: [SpanLink] = [],
         _ body: (ActiveSpan) throws(Failure) -> Value
     ) throws(Failure) -> Value {
-        let current = TraceContext.current
         let span = startSpan(
-            name, kind: kind, parent: parent.spanContext(in: current), attributes: attributes,
+            name, kind: kind, parent: parent.spanContext, attributes: attributes,
             links: links)
-        return try current.run(span, body)
+        return try span.run(body)
     }
 
     /// The same, for a span named by a literal.
@@ -48,11 +47,10 @@ extension Tracer {
         attributes: SpanAttributes? = nil, links: [SpanLink] = [],
         _ body: (ActiveSpan) throws(Failure) -> Value
     ) throws(Failure) -> Value {
-        let current = TraceContext.current
         let span = startSpan(
-            name, kind: kind, parent: parent.spanContext(in: current), attributes: attributes,
+            name, kind: kind, parent: parent.spanContext, attributes: attributes,
             links: links)
-        return try current.run(span, body)
+        return try span.run(body)
     }
 
     /// The same, for a name made at run time.
@@ -62,11 +60,10 @@ extension Tracer {
         attributes: SpanAttributes? = nil, links: [SpanLink] = [],
         _ body: (ActiveSpan) throws(Failure) -> Value
     ) throws(Failure) -> Value {
-        let current = TraceContext.current
         let span = startSpan(
-            named: name, kind: kind, parent: parent.spanContext(in: current),
+            named: name, kind: kind, parent: parent.spanContext,
             attributes: attributes, links: links)
-        return try current.run(span, body)
+        return try span.run(body)
     }
 
     /// Runs an asynchronous `body` within a span of its own; it may end on another thread.
@@ -77,11 +74,10 @@ extension Tracer {
         isolation: isolated (any Actor)? = #isolation,
         _ body: (ActiveSpan) async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
-        let current = TraceContext.current
         let span = startSpan(
-            name, kind: kind, parent: parent.spanContext(in: current), attributes: attributes,
+            name, kind: kind, parent: parent.spanContext, attributes: attributes,
             links: links)
-        return try await current.run(span, isolation: isolation, body)
+        return try await span.run(isolation: isolation, body)
     }
 
     /// The same, for a span named by a literal.
@@ -92,11 +88,10 @@ extension Tracer {
         isolation: isolated (any Actor)? = #isolation,
         _ body: (ActiveSpan) async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
-        let current = TraceContext.current
         let span = startSpan(
-            name, kind: kind, parent: parent.spanContext(in: current), attributes: attributes,
+            name, kind: kind, parent: parent.spanContext, attributes: attributes,
             links: links)
-        return try await current.run(span, isolation: isolation, body)
+        return try await span.run(isolation: isolation, body)
     }
 
     /// The same, for a name made at run time.
@@ -107,49 +102,46 @@ extension Tracer {
         isolation: isolated (any Actor)? = #isolation,
         _ body: (ActiveSpan) async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
-        let current = TraceContext.current
         let span = startSpan(
-            named: name, kind: kind, parent: parent.spanContext(in: current),
+            named: name, kind: kind, parent: parent.spanContext,
             attributes: attributes, links: links)
-        return try await current.run(span, isolation: isolation, body)
+        return try await span.run(isolation: isolation, body)
     }
 }
 
-extension TraceContext {
-    /// Runs `body` with `span` in the place of this context's, and settles the span.
+extension ActiveSpan {
+    /// Runs `body` with this span as the current one, and settles it.
     @inlinable
     func run<Value, Failure: Error>(
-        _ span: ActiveSpan, _ body: (ActiveSpan) throws(Failure) -> Value
+        _ body: (ActiveSpan) throws(Failure) -> Value
     ) throws(Failure) -> Value {
-        var context = self
-        context.span = span
-        do throws(Failure) {
-            let value = try context.run { () throws(Failure) -> Value in try body(span) }
-            span.end()
-            return value
-        } catch {
-            span.end(failedBy: error)
-            throw error
-        }
+        // A result, since `withValue` would forget which error it is.
+        try TraceContext.carriedSpan.withValue(self) { () -> Result<Value, Failure> in
+            do throws(Failure) {
+                let value = try body(self)
+                end()
+                return .success(value)
+            } catch {
+                end(failedBy: error)
+                return .failure(error)
+            }
+        }.get()
     }
 
     @inlinable
     func run<Value, Failure: Error>(
-        _ span: ActiveSpan, isolation: isolated (any Actor)?,
-        _ body: (ActiveSpan) async throws(Failure) -> Value
+        isolation: isolated (any Actor)?, _ body: (ActiveSpan) async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
-        var context = self
-        context.span = span
-        do throws(Failure) {
-            let value = try await context.run(isolation: isolation) {
-                () async throws(Failure) -> Value in try await body(span)
+        try await TraceContext.carriedSpan.withValue(self) { () async -> Result<Value, Failure> in
+            do throws(Failure) {
+                let value = try await body(self)
+                end()
+                return .success(value)
+            } catch {
+                end(failedBy: error)
+                return .failure(error)
             }
-            span.end()
-            return value
-        } catch {
-            span.end(failedBy: error)
-            throw error
-        }
+        }.get()
     }
 }
 
