@@ -30,6 +30,7 @@ final class RawClient {
 
     private let descriptor: Int32
     private var buffered: [UInt8] = []
+    private var wasReset = false
 
     init(_ server: SinkServer) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -67,7 +68,11 @@ final class RawClient {
             let count = unsafe rest.withUnsafeBytes {
                 unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
             }
-            guard count > 0 else { return }
+            guard count > 0 else {
+                // The system tells of a reset once, here or when reading.
+                if errno == ECONNRESET { wasReset = true }
+                return
+            }
             rest = rest.dropFirst(count)
         }
     }
@@ -101,6 +106,7 @@ final class RawClient {
     }
 
     private func fill() throws {
+        if wasReset { throw Failure.reset }
         var room = [UInt8](repeating: 0, count: 1 << 16)
         let count = unsafe room.withUnsafeMutableBytes {
             unsafe recv(descriptor, $0.baseAddress, $0.count, 0)
