@@ -63,36 +63,23 @@ import Synchronization
     /// to the setter for its type.
     @_disfavoredOverload
     public func setAttribute(_ key: AttributeKey, _ value: AttributeValue) {
-        switch value {
-        case .int(let value): setAttribute(key, value)
-        case .double(let value): setAttribute(key, value)
-        case .bool(let value): setAttribute(key, value)
-        case .string(let value): setAttribute(key, string: value)
-        case .strings, .ints, .doubles, .bools, .bytes:
-            guard let hold = acquire() else { return }
-            let limit = unsafe Int(hold.slot.pointee.limits.attributeValueLength)
-            unsafe value.truncated(to: limit).encoded.withUnsafeBytes { bytes in
-                unsafe SlotWriter.addAttribute(
-                    hold.slot, hold.producer, key: key.bytes.pointer, key.bytes.count,
-                    isKeyPadded: true, filterBit: key.filterBit, valueCount: bytes.count
-                ) { unsafe Wire.copy(bytes.baseAddress!, bytes.count, &$0) }
-            }
-            hold.release(word: word)
-        }
+        set(key.keyBytes, value)
     }
 
     public func setAttribute(_ key: AttributeKey, _ value: Int) {
-        unsafe add(key, ValueBytes.count(int: Int64(value))) {
+        unsafe add(key.keyBytes, ValueBytes.count(int: Int64(value))) {
             unsafe ValueBytes.write(int: Int64(value), &$0)
         }
     }
 
     public func setAttribute(_ key: AttributeKey, _ value: Double) {
-        unsafe add(key, ValueBytes.doubleCount) { unsafe ValueBytes.write(double: value, &$0) }
+        unsafe add(key.keyBytes, ValueBytes.doubleCount) {
+            unsafe ValueBytes.write(double: value, &$0)
+        }
     }
 
     public func setAttribute(_ key: AttributeKey, _ value: Bool) {
-        unsafe add(key, ValueBytes.boolCount) { unsafe ValueBytes.write(bool: value, &$0) }
+        unsafe add(key.keyBytes, ValueBytes.boolCount) { unsafe ValueBytes.write(bool: value, &$0) }
     }
 
     public func setAttribute(_ key: AttributeKey, _ value: StaticString) {
@@ -100,21 +87,16 @@ import Synchronization
             setAttribute(key, string: String(value.unicodeScalar))
             return
         }
-        unsafe setUTF8(key, UnsafeRawPointer(value.utf8Start), value.utf8CodeUnitCount)
+        unsafe setUTF8(
+            key.keyBytes,
+            UnsafeRawBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
     }
 
     /// A string made at run time. Native Swift strings are read in place.
     public func setAttribute(_ key: AttributeKey, string value: String) {
         guard unsafe slot != nil else { return }
         let isInPlace: Void? = unsafe value.utf8.withContiguousStorageIfAvailable { utf8 in
-            guard let base = utf8.baseAddress else {
-                unsafe add(key, 2) { cursor in
-                    unsafe Wire.byte(0x0a, &cursor)
-                    unsafe Wire.byte(0, &cursor)
-                }
-                return
-            }
-            unsafe setUTF8(key, UnsafeRawPointer(base), utf8.count)
+            unsafe setUTF8(key.keyBytes, UnsafeRawBufferPointer(utf8))
         }
         if isInPlace == nil {
             var native = value
@@ -126,11 +108,7 @@ import Synchronization
     /// A string whose UTF-8 the caller already has. Bytes that are not UTF-8 make an invalid export.
     public func setAttribute(_ key: AttributeKey, utf8 value: Span<UInt8>) {
         unsafe value.withUnsafeBufferPointer { utf8 in
-            guard let base = utf8.baseAddress else {
-                setAttribute(key, "" as StaticString)
-                return
-            }
-            unsafe setUTF8(key, UnsafeRawPointer(base), utf8.count)
+            unsafe setUTF8(key.keyBytes, UnsafeRawBufferPointer(utf8))
         }
     }
 
@@ -141,29 +119,48 @@ import Synchronization
         hold.release(word: word)
     }
 
+    // What every setter comes to, however its key came.
+
     @inline(__always)
-    private func add(
-        _ key: AttributeKey, _ valueCount: Int, _ writeValue: (inout Cursor) -> Void
-    ) {
+    func add(_ key: KeyBytes, _ valueCount: Int, _ writeValue: (inout Cursor) -> Void) {
         guard let hold = acquire() else { return }
         unsafe SlotWriter.addAttribute(
-            hold.slot, hold.producer, key: key.bytes.pointer, key.bytes.count, isKeyPadded: true,
+            hold.slot, hold.producer, key: key.pointer, key.count, isKeyPadded: key.isPadded,
             filterBit: key.filterBit, valueCount: valueCount, writeValue)
         hold.release(word: word)
     }
 
     @inline(__always)
-    private func setUTF8(_ key: AttributeKey, _ bytes: UnsafeRawPointer, _ count: Int) {
+    func setUTF8(_ key: KeyBytes, _ value: UnsafeRawBufferPointer) {
+        guard let bytes = value.baseAddress else {
+            unsafe add(key, 2) { cursor in
+                unsafe Wire.byte(0x0a, &cursor)
+                unsafe Wire.byte(0, &cursor)
+            }
+            return
+        }
         guard let hold = acquire() else { return }
-        var kept = count
-        if unsafe count > Int(hold.slot.pointee.limits.attributeValueLength) {
+        var kept = value.count
+        if unsafe kept > Int(hold.slot.pointee.limits.attributeValueLength) {
             kept = unsafe Utf8.prefixCount(
-                bytes, count, scalars: Int(hold.slot.pointee.limits.attributeValueLength))
+                bytes, kept, scalars: Int(hold.slot.pointee.limits.attributeValueLength))
         }
         unsafe SlotWriter.addAttribute(
-            hold.slot, hold.producer, key: key.bytes.pointer, key.bytes.count, isKeyPadded: true,
+            hold.slot, hold.producer, key: key.pointer, key.count, isKeyPadded: key.isPadded,
             filterBit: key.filterBit, valueCount: ValueBytes.count(utf8Count: kept)
         ) { unsafe ValueBytes.write(utf8: bytes, kept, &$0) }
+        hold.release(word: word)
+    }
+
+    func set(_ key: KeyBytes, _ value: AttributeValue) {
+        guard let hold = acquire() else { return }
+        let limit = unsafe Int(hold.slot.pointee.limits.attributeValueLength)
+        unsafe value.truncated(to: limit).encoded.withUnsafeBytes { bytes in
+            unsafe SlotWriter.addAttribute(
+                hold.slot, hold.producer, key: key.pointer, key.count, isKeyPadded: key.isPadded,
+                filterBit: key.filterBit, valueCount: bytes.count
+            ) { unsafe Wire.copy(bytes.baseAddress!, bytes.count, &$0) }
+        }
         hold.release(word: word)
     }
 

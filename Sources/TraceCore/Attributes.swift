@@ -78,6 +78,23 @@ public struct AttributeKey: Sendable {
     }
 }
 
+/// A key for the length of one call: interned, or lent.
+@safe struct KeyBytes {
+    let pointer: UnsafeRawPointer
+    let count: Int
+    let filterBit: UInt8
+    /// Copies may read past it.
+    let isPadded: Bool
+}
+
+extension AttributeKey {
+    @inline(__always)
+    var keyBytes: KeyBytes {
+        unsafe KeyBytes(
+            pointer: bytes.pointer, count: bytes.count, filterBit: filterBit, isPadded: true)
+    }
+}
+
 /// A list of attributes, encoded once and copied whole: for attributes that many spans share, for events,
 /// links and resources. A value type; setting a present key overwrites it in place.
 public struct SpanAttributes: Sendable {

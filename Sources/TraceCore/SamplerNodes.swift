@@ -6,9 +6,6 @@
     /// Which branch of a parent-based sampler: 0 no parent (or one that did not decide), 1 remote sampled,
     /// 2 remote not, 3 local sampled, 4 local not.
     var branch = 0
-    /// There is a parent with ids that has not decided, and where it is.
-    var isUndecidedRemote = false
-    var isUndecidedLocal = false
     /// The parent's tracestate.
     var traceState = TraceState.empty
     /// The parent's `th`; `ProbabilityThreshold.never` for none.
@@ -35,9 +32,6 @@
             traceState = parent.traceState
             if !flags.contains(.deferred) {
                 branch = (parent.isRemote ? 1 : 3) &+ (isKept ? 0 : 1)
-            } else {
-                isUndecidedRemote = parent.isRemote
-                isUndecidedLocal = !parent.isRemote
             }
         } else if isKept || flags.contains(.denied) {
             branch = isKept ? 1 : 2

@@ -14,10 +14,13 @@ struct SamplerProgram: Sendable {
     private let node: SamplerNode
     /// Whether some sampler looks at name, kind, attributes or links.
     let looksAtSpan: Bool
+    /// Whether some sampler looks at the time.
+    let looksAtTime: Bool
 
     /// - Parameter warn: told on the thread that starts the span, once.
     init(_ sampler: Sampler, warn: @escaping @Sendable (SamplerWarning) -> Void = { _ in }) {
         looksAtSpan = Self.looksAtSpan(sampler)
+        looksAtTime = looksAtSpan || Self.limitsRate(sampler)
         node = SamplerNode.compile(sampler)
         warning = Self.hasRatioBelowRemote(sampler, isRemote: true) ? WarningOnce(warn) : nil
         for branch in 0..<5 {
@@ -61,6 +64,18 @@ struct SamplerProgram: Sendable {
         case .alwaysRecord(let sampler): looksAtSpan(sampler)
         case .composite(let sampler): looksAtSpan(sampler)
         case .alwaysOn, .alwaysOff, .traceIDRatio, .probability, .rateLimiting, .foreign: false
+        }
+    }
+
+    private static func limitsRate(_ sampler: Sampler) -> Bool {
+        switch sampler {
+        case .rateLimiting: true
+        case .parentBased(let root, let remote, let remoteNot, let local, let localNot):
+            [root, remote, remoteNot, local, localNot].contains(where: limitsRate)
+        case .alwaysRecord(let sampler): limitsRate(sampler)
+        case .alwaysOn, .alwaysOff, .traceIDRatio, .probability, .composite, .adaptive, .foreign,
+            .custom:
+            false
         }
     }
 

@@ -22,8 +22,11 @@ final class SamplingRuleNode: Sendable {
     }
 
     func holds(_ scene: borrowing SamplingScene) -> Bool {
-        if parents != 0, parents & Self.parentBit(scene) == 0 { return false }
         guard let question = unsafe scene.question else { return false }
+        if parents != 0, unsafe parents & Self.parentBit(scene.branch, question.pointee.parent) == 0
+        {
+            return false
+        }
         let kind = unsafe question.pointee.kind
         if kinds != 0, kinds & (1 << kind.rawValue) == 0 { return false }
         if !names.isEmpty {
@@ -45,10 +48,10 @@ final class SamplingRuleNode: Sendable {
         }
     }
 
-    private static func parentBit(_ scene: borrowing SamplingScene) -> UInt8 {
-        if scene.isUndecidedRemote { return 4 }
-        if scene.isUndecidedLocal { return 2 }
-        return scene.branch == 0 ? 1 : scene.branch <= 2 ? 4 : 2
+    /// A parent with ids that has not decided is where it is; a decision without ids came from elsewhere.
+    private static func parentBit(_ branch: Int, _ parent: SpanContext?) -> UInt8 {
+        if let parent, parent.isValid { return bit(parent.isRemote ? .remote : .local) }
+        return bit(branch == 0 ? .none : .remote)
     }
 }
 

@@ -25,6 +25,7 @@ extension SpanRecorder {
             }
         }
     }
+
     /// Runs `body`; meanwhile no `end` on the calling thread waits for room in this recorder's queue. A span
     /// that finds none is dropped, counted. For ends on an exporter thread, which others wait for.
     public func withoutWaiting<Result>(_ body: () throws -> Result) rethrows -> Result {

@@ -32,9 +32,10 @@ extension SpanRecorder {
     /// The age is monotonic time, but of a span whose start time the caller gave it is wall-clock time.
     /// Never waits for room in the queue: a span that finds none is dropped as queue-full.
     public func sweep(olderThanNs: UInt64, _ action: SweepAction) -> SweepResult {
-        let producer = unsafe RecorderCore.producer(core)
-        unsafe producer.pointee.neverWaits = true
-        defer { unsafe producer.pointee.neverWaits = false }
+        withoutWaiting { settleOld(olderThanNs, action) }
+    }
+
+    private func settleOld(_ olderThanNs: UInt64, _ action: SweepAction) -> SweepResult {
         let nowTicks = unsafe RecorderCore.ticks(core)
         let nowUnixNano = TraceClock.unixNs
         let ratio =

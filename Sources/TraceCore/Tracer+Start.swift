@@ -67,13 +67,7 @@ extension Tracer {
         let producer = unsafe RecorderCore.producer(core)
         let isChild = parent?.isValid ?? false
         let traceID = unsafe isChild ? parent!.traceID : newTraceID(identity, producer)
-        // A start time that the caller gives may be any; a sampler that limits rates goes by the clock,
-        // unless time is simulated.
-        let given = unsafe core.pointee.simulatesTime ? startTimeUnixNano : nil
-        let unixNano =
-            unsafe given
-            ?? producer.pointee.anchor.unixNano(
-                at: RecorderCore.ticks(core), usesCycles: core.pointee.usesCycles)
+        let unixNano = unsafe sampler.looksAtTime ? samplingTime(producer, startTimeUnixNano) : 0
         let verdict =
             sampler.looksAtSpan
             ? unsafe sampler.decide(
@@ -104,6 +98,14 @@ extension Tracer {
             unsafe ProducerCounters.bump(producer.pointee.counters.recordingOnly)
         }
         return span
+    }
+
+    /// What time it is for a sampler. A start time that the caller gives may be any, so rate limits go by the
+    /// clock, unless time is simulated.
+    private func samplingTime(_ producer: ProducerPointer, _ given: UInt64?) -> UInt64 {
+        if let given, unsafe core.pointee.simulatesTime { return given }
+        return unsafe producer.pointee.anchor.unixNano(
+            at: RecorderCore.ticks(core), usesCycles: core.pointee.usesCycles)
     }
 
     /// A trace id for a root: the caller's, or a random one.
