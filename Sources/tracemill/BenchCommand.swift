@@ -1,5 +1,5 @@
 import ArgumentParser
-import FoundationEssentials
+import Glibc
 import TraceCore
 import TraceLoad
 import TraceResults
@@ -11,153 +11,143 @@ struct BenchCommand: ParsableCommand {
         abstract: "Measure each part of the pipeline on this machine.",
         discussion: """
             Every figure is the median of several repetitions, with the lowest and the
-            highest beside it, and its ratio to clock_gettime measured in the same run:
-            ratios travel between machines, nanoseconds do not. The delivery figure counts
-            only when the ledger balances.
+            highest, and stands beside something measured within the same repetition
+            (clock_gettime, memcpy of the same bytes, …) with its ratio to that: ratios
+            travel between machines, nanoseconds do not. Nanoseconds are CPU time of the
+            thread that bears them. "host slow" counts the repetitions beside which a
+            fixed loop took longer, and gives the median of the others.
+
+            Every kind of span that is timed is also delivered to a sink in another
+            process, which must decode what the kind says; else there is no figure, and
+            the exit code is 4. docs/benchmarks.md says what each row means.
+
+            GROUPS
+              \(BenchGroup.allCases.map(\.rawValue).joined(separator: " "))
 
             EXAMPLES
               tracemill bench
+              tracemill bench --quick
               tracemill bench --json > bench.json
-              tracemill bench --only sampledSpan,encodeSpan --repetitions 20
+              tracemill bench --only decisions,threads
+              tracemill bench --only sampledSpan,encodeSpan --repetitions 40
+              tracemill bench --only flat --long
+              tracemill bench --clock system --only spans
             """)
 
     @Flag(help: "One JSON document on standard output.")
     var json = false
 
-    @Option(help: "Repetitions of each figure, 3 to 100.")
-    var repetitions = 11
+    @Option(help: "Repetitions of each figure, 1 to 100 (11; 3 with --quick).")
+    var repetitions: Int?
 
-    @Option(help: "Only figures whose names contain one of these, comma-separated.")
+    @Option(help: "Only these groups, and figures whose names contain one of these; commas.")
     var only: String?
 
     @Option(help: "Clock of the spans: cycles (the cycle counter) or system (clock_gettime).")
     var clock = ClockArgument.cycles
 
-    @Option(help: "Length of each delivery trial, such as 2s.")
-    var delivery = Duration(nanoseconds: 2_000_000_000)
+    @Option(help: "Length of each delivery trial (2s; 500ms with --quick).")
+    var delivery: Duration?
+
+    @Flag(help: "Fewer repetitions of fewer spans: a first look in under a minute.")
+    var quick = false
+
+    @Flag(help: "With runs of 10⁸ spans: some minutes more.")
+    var long = false
 
     func validate() throws {
-        guard (3...100).contains(repetitions) else {
-            throw ValidationError("--repetitions \(repetitions): write a number from 3 to 100")
+        if let repetitions, !(1...100).contains(repetitions) {
+            throw ValidationError("--repetitions \(repetitions): write a number from 1 to 100")
         }
+        if quick, long { throw ValidationError("--quick and --long: write one of them") }
     }
 
     func run() throws {
+        let repetitions = repetitions ?? (quick ? 3 : 11)
         let filter = only?.split(separator: ",").map(String.init)
         var suite = BenchSuite(
-            repetitions: repetitions, clock: clock.source, deliveryNs: delivery.nanoseconds,
+            repetitions: repetitions, clock: clock.source,
+            deliveryNs: delivery?.nanoseconds ?? (quick ? 500_000_000 : 2_000_000_000),
             filter: filter)
-        if !json {
-            Output.line("tracemill bench · median of \(repetitions) [lowest … highest]\n")
-            suite.onFigure = { Output.line(BenchTable.row($0)) }
-        }
+        suite.isQuick = quick
+        suite.isLong = long
+        let display = BenchDisplay(showsTable: !json)
+        display.begin(repetitions: repetitions, clock: clock)
+        suite.onFigure = { display.show($0) }
+        suite.onProgress = { display.progress($0) }
         do {
             try suite.run()
         } catch {
+            display.clear()
             throw CommandFailure(message: "\(error)", code: .invalidRun)
         }
-        if suite.figures.isEmpty {
+        display.clear()
+        if suite.brokenLedger == nil,
+            suite.figures.allSatisfy({ BenchSuite.unasked.contains($0.name) })
+        {
             throw CommandFailure.usage(
-                "--only \(only ?? ""): no such figure; run without it to see their names")
+                "--only \(only ?? ""): no such figure or group. Groups are "
+                    + BenchGroup.allCases.map(\.rawValue).joined(separator: ", ")
+                    + "; run without --only to see the figures")
         }
-        if json { Output.text(try BenchDocument.text(of: suite)) }
+        if json {
+            Output.text(try BenchDocument.text(of: suite))
+        } else if let text = suite.verificationText, suite.brokenLedger == nil {
+            Output.line("\n" + text)
+        }
         if let broken = suite.brokenLedger {
             throw CommandFailure(message: broken, code: .invalidRun)
         }
     }
 }
 
-/// One measured part.
-struct BenchFigure {
-    var name: String
-    var title: String
-    var unit: String
-    /// Sorted.
-    var samples: [Double]
-    /// Ratio to clock_gettime, for nanoseconds.
-    var ratio: Double?
-    var note = ""
+/// The table as it grows, on standard output, and what goes on meanwhile, on standard error.
+final class BenchDisplay {
+    private let showsTable: Bool
+    private let isTerminal = isatty(STDERR_FILENO) == 1
+    private var group: BenchGroup?
+    private var hasProgress = false
+    private var progressNs = TraceClock.monotonicNs
 
-    var median: Double { samples[samples.count / 2] }
-}
+    init(showsTable: Bool) { self.showsTable = showsTable }
 
-/// The lines of the table.
-enum BenchTable {
-    static func row(_ figure: BenchFigure) -> String {
-        let isLarge = figure.median >= 1000
-        func text(_ value: Double) -> String {
-            isLarge ? NumberText.grouped(UInt64(value)) : fixed(value)
+    func begin(repetitions: Int, clock: ClockArgument) {
+        guard showsTable else { return }
+        let source = clock == .cycles ? "the cycle counter" : "clock_gettime"
+        Output.line(
+            "tracemill bench · median of \(repetitions) [lowest–highest] · spans timed by \(source)"
+        )
+    }
+
+    func show(_ figure: BenchFigure) {
+        guard showsTable else { return }
+        clear()
+        if figure.group != group {
+            group = figure.group
+            Output.line(BenchTable.heading(figure.group))
         }
-        var line = pad(figure.title, 44)
-        line += padLeft(text(figure.median), 12) + " " + pad(figure.unit, 8)
-        line += pad("[\(text(figure.samples[0])) … \(text(figure.samples.last ?? 0))]", 26)
-        if let ratio = figure.ratio { line += "× \(fixed(ratio)) clock_gettime" }
-        if !figure.note.isEmpty { line += (figure.ratio == nil ? "" : " · ") + figure.note }
-        return line.reversed().drop { $0 == " " }.reversed().map(String.init).joined()
+        Output.line(BenchTable.row(figure))
     }
 
-    private static func fixed(_ value: Double) -> String {
-        let tenths = Int((abs(value) * 10).rounded())
-        return (value < 0 ? "-" : "") + "\(tenths / 10).\(tenths % 10)"
-    }
-
-    private static func pad(_ text: String, _ width: Int) -> String {
-        text + String(repeating: " ", count: max(1, width - text.count))
-    }
-
-    private static func padLeft(_ text: String, _ width: Int) -> String {
-        String(repeating: " ", count: max(0, width - text.count)) + text
-    }
-}
-
-/// The JSON document: each figure's median under its name, and everything under `figures`.
-enum BenchDocument {
-    private struct Figure: Encodable {
-        var unit: String
-        var median: Double
-        var lowest: Double
-        var highest: Double
-        var repetitions: Int
-        var timesClockGettime: Double?
-        var note: String?
-    }
-
-    private struct Key: CodingKey {
-        var stringValue: String
-        var intValue: Int? { nil }
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
-
-    private struct Document: Encodable {
-        var suite: BenchSuite
-
-        func encode(to encoder: any Encoder) throws {
-            var top = encoder.container(keyedBy: Key.self)
-            try top.encode("tracemill.bench/1", forKey: Key(stringValue: "schema"))
-            for figure in suite.figures {
-                try top.encode(figure.median, forKey: Key(stringValue: figure.name))
-            }
-            var figures = top.nestedContainer(
-                keyedBy: Key.self, forKey: Key(stringValue: "figures"))
-            for figure in suite.figures {
-                try figures.encode(
-                    Figure(
-                        unit: figure.unit, median: figure.median, lowest: figure.samples[0],
-                        highest: figure.samples.last ?? 0, repetitions: figure.samples.count,
-                        timesClockGettime: figure.ratio,
-                        note: figure.note.isEmpty ? nil : figure.note),
-                    forKey: Key(stringValue: figure.name))
-            }
-            try top.encode(suite.settings, forKey: Key(stringValue: "delivery"))
-            try top.encode(
-                HostReader().environment(), forKey: Key(stringValue: "environment"))
+    /// On a terminal one line that is written over; elsewhere a line every five seconds.
+    func progress(_ text: String) {
+        let now = TraceClock.monotonicNs
+        if isTerminal {
+            Output.note("\r\u{1B}[2K" + text)
+            hasProgress = true
+        } else if now - progressNs > 5_000_000_000 {
+            Output.note("tracemill bench: " + text + "\n")
+            progressNs = now
         }
     }
 
-    static func text(of suite: BenchSuite) throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(Document(suite: suite)), as: UTF8.self) + "\n"
+    func clear() {
+        if hasProgress { Output.note("\r\u{1B}[2K") }
+        hasProgress = false
     }
+}
+
+extension Output {
+    /// As it is, on standard error.
+    fileprivate static func note(_ text: String) { write(text, to: STDERR_FILENO) }
 }

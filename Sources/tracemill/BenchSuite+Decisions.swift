@@ -2,43 +2,53 @@
 import TraceCore
 
 extension BenchSuite {
-    mutating func samplers() {
-        guard let recorder = try? SpanRecorder() else { return }
-        let remote = SpanContext(
-            traceID: TraceID(high: 1, low: 0x1234_5678_9abc_def0), spanID: SpanID(rawValue: 7),
-            flags: [.sampled, .random], isRemote: true)
-        // As the next service gets it from one that keeps a tenth.
-        let kept = SpanContext(
-            traceID: TraceID(high: 1, low: .max), spanID: SpanID(rawValue: 7),
-            flags: [.sampled, .random], traceState: TraceState(header: "ot=th:e6666") ?? .empty,
-            isRemote: true)
-        let all: [(name: String, sampler: Sampler, parent: SpanContext?)] = [
-            ("AlwaysOn", .alwaysOn, nil), ("AlwaysOff", .alwaysOff, nil),
-            ("TraceIDRatio", .traceIDRatio(0.1), nil),
-            ("ParentBasedRoot", .parentBased(root: .traceIDRatio(0.1)), nil),
-            ("ParentBasedRemote", .parentBased(root: .alwaysOn), remote),
-            ("Probability", .probability(0.1), nil),
-            ("AlwaysRecord", .alwaysRecord(.traceIDRatio(0.1)), nil),
-            ("Composite", .composite(.parentThreshold(root: .probability(0.1))), nil),
-            ("RateLimiting", .rateLimiting(tracesPerS: 1_000), nil),
-            ("ForeignGo", .foreign(.go, 0.1), nil),
-            ("ParentBasedProbability", .parentBased(root: .probability(0.1)), kept),
-        ]
-        for (name, sampler, parent) in all {
-            let provider = TracerProvider(
-                recorder: recorder, resource: Resource(serviceName: "bench"), sampler: sampler)
-            let tracer = provider.tracer(name: "tracemill.bench")
-            time(
-                "sampler\(name)Ns", "sampler decision, \(name)", count: 500_000
-            ) { count in
-                var kept: UInt64 = 0
-                for number in 0..<count {
-                    let id = TraceID(high: 1, low: UInt64(number) &* 0x9E37_79B9_7F4A_7C15 | 1)
-                    kept &+= UInt64(tracer.decide(parent: parent, traceID: id).rawValue)
+    /// Every sampler there is, asked for the ids of many traces, beside a call that compares an id with
+    /// a threshold and does nothing else.
+    mutating func samplers() throws {
+        let recorder = try SpanRecorder()
+        let count = scaled(200_000)
+        for asked in SamplerUnderTest.all {
+            let tracer = TracerProvider(
+                recorder: recorder, resource: Resource(serviceName: "bench"),
+                sampler: asked.sampler
+            ).tracer(name: "tracemill.bench")
+            let row = BenchRow(
+                "sampler\(asked.name)Ns", asked.title, beside: "a call that compares")
+            measure([row], note: asked.note) { _ in
+                let loop = cpuNs { keep(Self.compareIDs(count)) }
+                let decided = cpuNs {
+                    var kept: UInt64 = 0
+                    for number in 0..<count {
+                        let decision = tracer.decide(
+                            parent: asked.parent, traceID: Self.traceID(number),
+                            attributes: asked.attributes)
+                        kept &+= UInt64(decision.rawValue)
+                    }
+                    keep(kept)
                 }
-                keep(kept)
+                return [
+                    BenchSample(decided / Double(count), beside: loop / Double(count))
+                ]
             }
         }
+    }
+
+    @inline(__always)
+    private static func traceID(_ number: Int) -> TraceID {
+        TraceID(high: 1, low: UInt64(number) &* 0x9E37_79B9_7F4A_7C15 | 1)
+    }
+
+    /// The least that a decision can be: a call, an id, a threshold.
+    @inline(never)
+    private static func isKept(_ traceID: TraceID, _ threshold: UInt64) -> Bool {
+        traceID.low & ((1 << 56) - 1) >= threshold
+    }
+
+    private static func compareIDs(_ count: Int) -> UInt64 {
+        let threshold = UInt64(1) << 56 / 10 * 9
+        var kept: UInt64 = 0
+        for number in 0..<count where isKept(traceID(number), threshold) { kept &+= 1 }
+        return kept
     }
 
     mutating func propagation() {
@@ -87,5 +97,87 @@ extension BenchSuite {
                 keep(sum)
             }
         }
+    }
+}
+
+/// A sampler, and what it is asked with.
+private struct SamplerUnderTest {
+    var name: String
+    var title: String
+    var sampler: Sampler
+    var parent: SpanContext?
+    var attributes: SpanAttributes?
+    var note = ""
+
+    init(
+        _ name: String, _ title: String, _ sampler: Sampler, parent: SpanContext? = nil,
+        attributes: SpanAttributes? = nil, note: String = ""
+    ) {
+        (self.name, self.title, self.sampler) = (name, title, sampler)
+        (self.parent, self.attributes, self.note) = (parent, attributes, note)
+    }
+
+    private static let remote = SpanContext(
+        traceID: TraceID(high: 1, low: 0x1234_5678_9abc_def0), spanID: SpanID(rawValue: 7),
+        flags: [.sampled, .random], isRemote: true)
+    /// As the next service gets it from one that keeps a tenth.
+    private static let kept = SpanContext(
+        traceID: TraceID(high: 1, low: .max), spanID: SpanID(rawValue: 7),
+        flags: [.sampled, .random], traceState: TraceState(header: "ot=th:e6666") ?? .empty,
+        isRemote: true)
+    private static let route: SpanAttributes = ["http.route": .string("/api/orders/{id}")]
+
+    static let all: [SamplerUnderTest] = [
+        .init("AlwaysOn", "always_on", .alwaysOn),
+        .init("AlwaysOff", "always_off", .alwaysOff),
+        .init("TraceIDRatio", "traceidratio", .traceIDRatio(0.1)),
+        .init("ParentBasedRoot", "parentbased, root", .parentBased(root: .traceIDRatio(0.1))),
+        .init(
+            "ParentBasedRemote", "parentbased, remote parent", .parentBased(root: .alwaysOn),
+            parent: remote),
+        .init("Probability", "probability", .probability(0.1)),
+        .init(
+            "ParentBasedProbability", "parentbased probability, parent with th",
+            .parentBased(root: .probability(0.1)), parent: kept),
+        .init("AlwaysRecord", "always_record", .alwaysRecord(.traceIDRatio(0.1))),
+        .init("ForeignGo", "foreign, as Go's SDK", .foreign(.go, 0.1)),
+        .init("RateLimiting", "rate limiting", .rateLimiting(tracesPerS: 1_000)),
+        .init("Adaptive", "adaptive", .adaptive(AdaptiveSettings(targetPerS: 1_000))),
+        .init("CompositeAlwaysOn", "composite: always_on", .composite(.alwaysOn)),
+        .init("CompositeAlwaysOff", "composite: always_off", .composite(.alwaysOff)),
+        .init("CompositeProbability", "composite: probability", .composite(.probability(0.1))),
+        .init(
+            "Composite", "composite: parent_threshold, root",
+            .composite(.parentThreshold(root: .probability(0.1)))),
+        .init(
+            "CompositeParent", "composite: parent_threshold, parent with th",
+            .composite(.parentThreshold(root: .probability(0.1))), parent: kept),
+        .init(
+            "CompositeRules", "composite: rules by kind and attribute",
+            .composite(
+                .ruleBased([
+                    SamplingRule(kinds: [.server], sampler: .alwaysOff),
+                    SamplingRule(
+                        attributes: [.equal("http.route", [.string("/api/orders/{id}")])],
+                        sampler: .probability(0.1)),
+                ])), attributes: route),
+        .init(
+            "CompositeAnnotating", "composite: annotating",
+            .composite(.annotating(route, .probability(0.1)))),
+        .init(
+            "CompositeAnyOf", "composite: any of two",
+            .composite(.anyOf([.probability(0.1), .probability(0.2)]))),
+        .init(
+            "Custom", "custom: a sampler of one's own", .custom(EverySecond()),
+            note: "its request is made of strings"),
+    ]
+}
+
+/// The least that a custom sampler can be.
+private struct EverySecond: CustomSampler {
+    var description: String { "EverySecond" }
+
+    func sample(_ request: SamplingRequest) -> SamplingResult {
+        SamplingResult(request.traceID.low & 2 == 0 ? .drop : .recordAndSample)
     }
 }

@@ -1,17 +1,97 @@
-// What a span costs: sampled and not, drained on the same core and on another, around a closure.
+// What a span costs: sampled and not, with either clock, drained on the same core and on another, around
+// a closure.
 import TraceCore
 import TraceLoad
 import TraceResults
 
 extension BenchSuite {
     mutating func spans() throws {
-        let shape = BenchSpan()
-        if isWanted("sampledSpanNs") || isWanted("encodeSpanNs") || isWanted("heapBytesPerSpan") {
-            try sampled(shape)
+        let shape = FiveAttributes()
+        try sampled(shape)
+        try sampledAndDrained(shape)
+        try unsampled(shape)
+        try withSpan()
+    }
+
+    /// Sampled spans and request bodies by turns on one thread, 4,096 at a time, with one clock and the
+    /// other: what the code costs, with nobody else on the machine's other core. With it, what a span
+    /// allocates, and what the loop costs without a span in it.
+    private mutating func sampled(_ shape: FiveAttributes) throws {
+        let names: [ClockSource: String] = [
+            .cycleCounter: "cycle counter", .system: "clock_gettime",
+        ]
+        let other: ClockSource = clock == .system ? .cycleCounter : .system
+        let rows = [
+            BenchRow("sampledSpanNs", "sampled, start to end, \(names[clock] ?? "")"),
+            BenchRow(
+                other == .system ? "sampledSpanSystemNs" : "sampledSpanCyclesNs",
+                "sampled, start to end, \(names[other] ?? "")"),
+            BenchRow("emptyLoopNs", "the same loop without a span"),
+            BenchRow("encodeSpanNs", "from queue to finished request body", beside: "memcpy"),
+            BenchRow(
+                "heapBytesPerSpan", "heap bytes allocated, a sampled span", unit: "B", beside: ""),
+        ]
+        guard isAnyWanted(rows) else { return }
+        try verify(shape, spans: 16_384)
+        let chosen = try BenchRig(clock: clock)
+        let second = try BenchRig(clock: other)
+        let (bursts, burstSpans) = (scaled(24), 4096)
+        measure(rows) { _ in
+            var (cost, otherCost) = (BenchRig.Cost(), BenchRig.Cost())
+            let heapBefore = Heap.allocatedBytesOfThread()
+            // By turns, so that both meet the same minute.
+            for _ in 0..<2 {
+                cost.add(
+                    chosen.bursts(shape, bursts, of: burstSpans, from: chosen.made, copies: true))
+                otherCost.add(second.bursts(shape, bursts, of: burstSpans, from: second.made))
+            }
+            let heap = Heap.allocatedBytesOfThread() - heapBefore
+            let empty = cpuNs {
+                let tracer = chosen.tracer
+                for number in 0..<burstSpans { _ = NoSpan().make(tracer, number, at: nil) }
+            }
+            return [
+                BenchSample(cost.spanNs), BenchSample(otherCost.spanNs),
+                BenchSample(empty / Double(burstSpans)),
+                BenchSample(cost.encodeNs, beside: cost.copySpanNs),
+                BenchSample(Double(heap) / Double(cost.spans + otherCost.spans)),
+            ]
         }
-        if isWanted("sampledSpanDrainedNs") || isWanted("encodeSpanDrainedNs") {
-            try sampledAndDrained(shape)
+        try chosen.check("sampled spans")
+        try second.check("sampled spans, the other clock")
+    }
+
+    /// The same with a thread beside that drains: every line of every record crosses between two cores,
+    /// and two cores that are threads of one share its units.
+    private mutating func sampledAndDrained(_ shape: FiveAttributes) throws {
+        let rows = [
+            BenchRow("sampledSpanDrainedNs", "sampled, another thread draining"),
+            BenchRow("encodeSpanDrainedNs", "… into bodies, on that other thread"),
+        ]
+        guard isAnyWanted(rows) else { return }
+        try verify(shape, spans: 16_384)
+        let rig = try BenchRig(clock: clock, queueSpans: 65_536)
+        let drain = DrainThread(rig.recorder.queue)
+        defer { drain.stop() }
+        let count = scaled(200_000)
+        measure(rows) { _ in
+            let before = drain.totals
+            let made = cpuNs {
+                for number in 0..<count { _ = shape.make(rig.tracer, number, at: nil) }
+            }
+            rig.note(made: count)
+            drain.waitUntilIdle(rig.recorder.queue)
+            let after = drain.totals
+            let spans = Double(max(1, after.spans - before.spans))
+            return [
+                BenchSample(made / Double(count)),
+                BenchSample(Double(after.fillNs - before.fillNs) / spans),
+            ]
         }
+        try rig.check("spans drained by another thread")
+    }
+
+    private mutating func unsampled(_ shape: FiveAttributes) throws {
         let recorder = try SpanRecorder(options: options(queueSpans: 2048))
         func tracer(_ sampler: Sampler) -> Tracer {
             TracerProvider(
@@ -19,151 +99,60 @@ extension BenchSuite {
             ).tracer(name: "tracemill.bench")
         }
         let off = tracer(.alwaysOff)
-        time("unsampledSpanNs", "unsampled root span, start and end", count: 300_000) { count in
-            for _ in 0..<count { shape.runBare(off) }
+        time("unsampledSpanNs", "unsampled root, start and end", count: 300_000) { count in
+            for _ in 0..<count { shape.makeBare(off) }
         }
         let parentBased = tracer(.parentBased(root: .alwaysOn))
         let parent = off.startSpan("parent").context
         time("unsampledChildNs", "child of an unsampled parent", count: 300_000) { count in
-            for _ in 0..<count { shape.runBare(parentBased, parent: parent) }
+            for _ in 0..<count { shape.makeBare(parentBased, parent: parent) }
         }
-        try withSpan(shape)
+        let counters = recorder.counters
+        guard counters.startCalls == counters.notRecordedSampler, counters.recording == 0 else {
+            throw BenchBroken(
+                description: "unsampled spans: \(counters.startCalls) started, "
+                    + "\(counters.notRecordedSampler) not recorded")
+        }
         recorder.isEnabled = false
-        time("disabledSpanNs", "tracing disabled", count: 300_000) { count in
-            for number in 0..<count { shape.run(parentBased, number) }
+        time("disabledSpanNs", "tracing disabled, five attributes", count: 300_000) { count in
+            for number in 0..<count { _ = shape.make(parentBased, number, at: nil) }
         }
     }
 
     /// What `withSpan` costs over a start and an end with nothing in between, both by turns.
-    private mutating func withSpan(_ shape: BenchSpan) throws {
-        guard isWanted("withSpanOverheadNs") else { return }
-        let recorder = try SpanRecorder(options: options(queueSpans: 8192))
-        let tracer = TracerProvider(
-            recorder: recorder, resource: Resource(serviceName: "bench"), sampler: .alwaysOn
-        ).tracer(name: "tracemill.bench")
+    private mutating func withSpan() throws {
+        let row = BenchRow("withSpanOverheadNs", "withSpan, over start and end")
+        guard isWanted(row.name) else { return }
+        let rig = try BenchRig(clock: clock)
+        let tracer = rig.tracer
         let name = SpanName("bench")
-        var body = ExportBody()
-        var samples: [Double] = []
-        var references: [Double] = []
-        let (bursts, burstSpans) = (24, 4096)
-        for repetition in 0...repetitions {
-            let reference = clockGettimeNs()
-            var (plainNs, scopedNs): (UInt64, UInt64) = (0, 0)
+        let (bursts, burstSpans) = (scaled(24), 4096)
+        measure([row]) { _ in
+            var (plain, scoped) = (0.0, 0.0)
+            var ignored = BenchRig.Cost()
             for _ in 0..<bursts {
-                let start = TraceClock.monotonicNs
-                for _ in 0..<burstSpans { tracer.startSpan(name).end() }
-                let between = TraceClock.monotonicNs
-                while recorder.queue.fill(&body, spans: 512) > 0 {}
-                let drained = TraceClock.monotonicNs
-                for _ in 0..<burstSpans { tracer.withSpan(name) { keepSpan($0) } }
-                scopedNs += TraceClock.monotonicNs - drained
-                plainNs += between - start
-                while recorder.queue.fill(&body, spans: 512) > 0 {}
+                plain += cpuNs { for _ in 0..<burstSpans { tracer.startSpan(name).end() } }
+                rig.drain(&ignored)
+                scoped += cpuNs {
+                    for _ in 0..<burstSpans { tracer.withSpan(name) { keepActive($0) } }
+                }
+                rig.drain(&ignored)
+                rig.note(made: 2 * burstSpans)
             }
-            guard repetition > 0 else { continue }
-            samples.append((Double(scopedNs) - Double(plainNs)) / Double(bursts * burstSpans))
-            references.append(reference)
+            return [BenchSample((scoped - plain) / Double(bursts * burstSpans))]
         }
-        add(
-            "withSpanOverheadNs", "withSpan, over start and end", samples, references: references)
+        try rig.check("spans around closures")
     }
 
-    private func options(queueSpans: Int) -> RecorderOptions {
+    func options(queueSpans: Int) -> RecorderOptions {
         var options = RecorderOptions()
         options.queueSpans = queueSpans
         options.blocksWhenFull = true
         options.clock = clock
         return options
     }
-
-    /// Sampled spans and request bodies by turns on one thread, 4,096 at a time: what the code costs,
-    /// with nobody else on the machine's other core. With it, what a span allocates.
-    private mutating func sampled(_ shape: BenchSpan) throws {
-        let recorder = try SpanRecorder(options: options(queueSpans: 8192))
-        let tracer = TracerProvider(
-            recorder: recorder, resource: Resource(serviceName: "bench"), sampler: .alwaysOn
-        ).tracer(name: "tracemill.bench")
-        var body = ExportBody()
-        var spanNs: [Double] = []
-        var encodeNs: [Double] = []
-        var heapBytes: [Double] = []
-        var references: [Double] = []
-        let (bursts, burstSpans) = (48, 4096)
-        for repetition in 0...repetitions {
-            let reference = clockGettimeNs()
-            var (making, filling): (UInt64, UInt64) = (0, 0)
-            let heapBefore = Heap.allocatedBytesOfThread()
-            for burst in 0..<bursts {
-                let start = TraceClock.monotonicNs
-                for number in 0..<burstSpans { shape.run(tracer, burst * burstSpans + number) }
-                let made = TraceClock.monotonicNs
-                while recorder.queue.fill(&body, spans: 512) > 0 {}
-                filling += TraceClock.monotonicNs - made
-                making += made - start
-            }
-            let heap = Heap.allocatedBytesOfThread() - heapBefore
-            guard repetition > 0 else { continue }
-            let count = Double(bursts * burstSpans)
-            spanNs.append(Double(making) / count)
-            encodeNs.append(Double(filling) / count)
-            heapBytes.append(Double(heap) / count)
-            references.append(reference)
-        }
-        if isWanted("sampledSpanNs") {
-            add(
-                "sampledSpanNs", "sampled span, five attributes, start to end", spanNs,
-                references: references)
-        }
-        if isWanted("encodeSpanNs") {
-            add(
-                "encodeSpanNs", "from queue to finished request body, a span", encodeNs,
-                references: references)
-        }
-        if isWanted("heapBytesPerSpan") {
-            add("heapBytesPerSpan", "heap bytes allocated a sampled span", unit: "B", heapBytes)
-        }
-    }
-
-    /// The same with a thread beside that drains: every line of every record crosses between two cores,
-    /// and two cores that are threads of one share its units.
-    private mutating func sampledAndDrained(_ shape: BenchSpan) throws {
-        let recorder = try SpanRecorder(options: options(queueSpans: 65_536))
-        let tracer = TracerProvider(
-            recorder: recorder, resource: Resource(serviceName: "bench"), sampler: .alwaysOn
-        ).tracer(name: "tracemill.bench")
-        let drain = DrainThread(recorder.queue)
-        defer { drain.stop() }
-        var spanNs: [Double] = []
-        var encodeNs: [Double] = []
-        var references: [Double] = []
-        let count = 200_000
-        for repetition in 0...repetitions {
-            let reference = clockGettimeNs()
-            let drainedBefore = drain.totals
-            let start = TraceClock.monotonicNs
-            for number in 0..<count { shape.run(tracer, number) }
-            let passed = TraceClock.monotonicNs - start
-            drain.waitUntilIdle(recorder.queue)
-            let drained = drain.totals
-            guard repetition > 0 else { continue }
-            references.append(reference)
-            spanNs.append(Double(passed) / Double(count))
-            encodeNs.append(
-                Double(drained.fillNs - drainedBefore.fillNs)
-                    / Double(max(1, drained.spans - drainedBefore.spans)))
-        }
-        if isWanted("sampledSpanDrainedNs") {
-            add(
-                "sampledSpanDrainedNs", "… with another thread draining", spanNs,
-                references: references)
-        }
-        if isWanted("encodeSpanDrainedNs") {
-            add(
-                "encodeSpanDrainedNs", "… on that other thread", encodeNs, references: references)
-        }
-    }
 }
 
 /// A body that does nothing with its span, and that the optimiser cannot look through.
 @inline(never)
-private func keepSpan(_ span: ActiveSpan) {}
+private func keepActive(_ span: ActiveSpan) {}

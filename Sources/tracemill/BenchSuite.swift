@@ -1,6 +1,6 @@
 // What `bench` measures, part by part. Each repetition is a whole measurement of its own; the order is
-// fixed, and nothing runs beside it but what the figure says.
-import Glibc
+// fixed, and nothing runs beside it but what the figure says. Costs are the CPU time of the thread that
+// bears them: what a busy neighbour takes is not theirs.
 import Synchronization
 import TraceCore
 import TraceLoad
@@ -12,11 +12,23 @@ struct BenchSuite {
     let clock: ClockSource
     let deliveryNs: UInt64
     let filter: [String]?
+    /// A quarter of the spans, and none of the long series.
+    var isQuick = false
+    /// With the longest series.
+    var isLong = false
     var figures: [BenchFigure] = []
     var settings = DeliverySettings()
-    /// The first broken ledger of a delivery trial.
+    /// The shapes that were delivered and found as they should be, by name.
+    var verifications: [String: BenchVerification] = [:]
+    /// The first broken ledger, of a delivery trial, a shape or a row.
     var brokenLedger: String?
     var onFigure: ((BenchFigure) -> Void)?
+    /// What goes on, from a row's second second on.
+    var onProgress: ((String) -> Void)?
+    /// Which part runs now.
+    private(set) var group = BenchGroup.host
+    /// The host's pace beside every repetition so far.
+    private(set) var paces: [HostPace] = []
 
     /// How the delivery figures were made.
     struct DeliverySettings: Encodable {
@@ -36,82 +48,166 @@ struct BenchSuite {
     }
 
     mutating func run() throws {
-        clocks()
-        samplers()
+        do {
+            try runGroups()
+        } catch let broken as BenchBroken {
+            brokenLedger = brokenLedger ?? broken.description
+        }
+    }
+
+    private mutating func runGroups() throws {
+        host()
+        group = .decisions
+        try samplers()
+        group = .spans
         try spans()
+        group = .strings
+        try strings()
+        group = .threads
+        try threads()
+        group = .flat
+        try flat()
+        group = .attributes
+        try attributes()
+        group = .lengths
+        try lengths()
+        group = .events
+        try events()
+        group = .propagation
         propagation()
+        group = .ring
         ring()
+        group = .delivery
         try delivery()
+        group = .host
+        hostOverTheRun()
     }
 
+    /// Whether a figure is asked for, by its name, a part of it, or its group.
     func isWanted(_ name: String) -> Bool {
-        guard let filter else { return true }
-        return name == "clockGettimeNs" || filter.contains { name.contains($0) }
+        guard let filter, !Self.unasked.contains(name) else { return true }
+        return filter.contains { word in
+            BenchGroup(rawValue: word).map { $0 == group } ?? name.contains(word)
+        }
     }
 
+    func isAnyWanted(_ rows: [BenchRow]) -> Bool { rows.contains { isWanted($0.name) } }
+
+    /// So many, or fewer when it has to be quick.
+    func scaled(_ count: Int) -> Int { isQuick ? max(1, count / 4) : count }
+
+    // MARK: Figures
+
+    /// Enters a figure measured elsewhere. `references`: clock_gettime beside each sample.
     mutating func add(
         _ name: String, _ title: String, unit: String = "ns", note: String = "",
         _ samples: [Double], references: [Double] = []
     ) {
         var figure = BenchFigure(
-            name: name, title: title, unit: unit, samples: samples.sorted(), note: note)
-        if !references.isEmpty, name != "clockGettimeNs" {
-            // Each repetition against the clock right before it: machines change pace within a run.
-            let ratios = zip(samples, references).map { $0 / $1 }.sorted()
-            figure.ratio = ratios[ratios.count / 2]
+            name: name, group: group, title: title, unit: unit, inOrder: samples, note: note)
+        if !references.isEmpty {
+            figure.referenceName = BenchRow.clockGettime
+            figure.references = references
+            figure.ratio = BenchFigure.ratio(samples, to: references)
+            figure.timesClockGettime = figure.ratio
         }
+        enter(figure)
+    }
+
+    mutating func enter(_ figure: BenchFigure) {
+        var figure = figure
+        if let lowest = paces.map(\.wideNs).min() { figure.tellQuiet(lowestWideNs: lowest) }
         figures.append(figure)
         onFigure?(figure)
     }
 
-    /// Nanoseconds a call over `repetitions` runs of `count` calls, after one run to warm up.
+    /// Repeats a measurement that gives a sample for each row, once more than asked to warm up, with the
+    /// clock and the host's pace measured before each. Rows that are not asked for are left out.
+    mutating func measure(
+        _ rows: [BenchRow], note: String = "",
+        _ repetition: (_ number: Int) throws -> [BenchSample]
+    ) rethrows {
+        let notes = [String](repeating: note, count: rows.count)
+        try measure(rows, notes: { _ in notes }, repetition)
+    }
+
+    /// - Parameter notes: made from every row's samples in the end.
+    mutating func measure(
+        _ rows: [BenchRow], notes: ([[BenchSample]]) -> [String],
+        _ repetition: (_ number: Int) throws -> [BenchSample]
+    ) rethrows {
+        guard isAnyWanted(rows) else { return }
+        var samples = [[BenchSample]](repeating: [], count: rows.count)
+        var clocks: [Double] = []
+        var rowPaces: [HostPace] = []
+        let started = TraceClock.monotonicNs
+        for number in 0...repetitions {
+            let clock = clockGettimeNs()
+            let pace = HostPace.now()
+            if TraceClock.monotonicNs - started > 1_000_000_000 {
+                onProgress?("\(rows[0].name): repetition \(number) of \(repetitions)")
+            }
+            let values = try repetition(number)
+            guard number > 0 else { continue }
+            clocks.append(clock)
+            rowPaces.append(.between(pace, .now()))
+            for index in rows.indices { samples[index].append(values[index]) }
+        }
+        paces += rowPaces
+        let notes = notes(samples)
+        for (index, row) in rows.enumerated() where isWanted(row.name) {
+            enter(
+                figure(
+                    row, samples[index], clocks: clocks, paces: rowPaces, note: notes[index]))
+        }
+    }
+
+    private func figure(
+        _ row: BenchRow, _ samples: [BenchSample], clocks: [Double], paces: [HostPace],
+        note: String
+    ) -> BenchFigure {
+        var figure = BenchFigure(
+            name: row.name, group: group, title: row.title, unit: row.unit,
+            inOrder: samples.map(\.value), paces: paces, note: note)
+        let own = samples.compactMap(\.reference)
+        if own.count == samples.count {
+            figure.referenceName = row.reference
+            figure.references = own
+        } else if row.unit == "ns", row.reference == BenchRow.clockGettime {
+            figure.referenceName = BenchRow.clockGettime
+            figure.references = clocks
+        }
+        figure.ratio = BenchFigure.ratio(figure.inOrder, to: figure.references)
+        if row.unit == "ns" {
+            figure.timesClockGettime = BenchFigure.ratio(figure.inOrder, to: clocks)
+        }
+        return figure
+    }
+
+    /// Nanoseconds a call, over `count` calls.
     mutating func time(
         _ name: String, _ title: String, count: Int, note: String = "", _ body: (Int) -> Void
     ) {
-        guard isWanted(name) else { return }
-        var samples: [Double] = []
-        var references: [Double] = []
-        for repetition in 0...repetitions {
-            let reference = clockGettimeNs()
-            let start = TraceClock.monotonicNs
-            body(count)
-            let passed = TraceClock.monotonicNs - start
-            guard repetition > 0 else { continue }
-            samples.append(Double(passed) / Double(count))
-            references.append(reference)
+        let count = scaled(count)
+        measure([BenchRow(name, title)], note: note) { _ in
+            [BenchSample(cpuNs { body(count) } / Double(count))]
         }
-        add(name, title, note: note, samples, references: references)
     }
 
     /// What a reading of the clock costs at this moment, over 20,000 of them.
     func clockGettimeNs() -> Double {
-        let start = TraceClock.monotonicNs
-        var sum: UInt64 = 0
-        for _ in 0..<20_000 { sum &+= TraceClock.monotonicNs }
-        keep(sum)
-        return Double(TraceClock.monotonicNs - start) / 20_000
-    }
-
-    // MARK: Clocks
-
-    private mutating func clocks() {
-        time("clockGettimeNs", "clock_gettime(CLOCK_MONOTONIC)", count: 200_000) { count in
+        cpuNs {
             var sum: UInt64 = 0
-            for _ in 0..<count { sum &+= TraceClock.monotonicNs }
+            for _ in 0..<20_000 { sum &+= TraceClock.monotonicNs }
             keep(sum)
-        }
-        time("cycleCounterNs", "cycle counter", count: 500_000) { count in
-            var sum: UInt64 = 0
-            for _ in 0..<count { sum &+= TraceClock.cycles }
-            keep(sum)
-        }
+        } / 20_000
     }
 
     // MARK: Ring
 
     private mutating func ring() {
         let ring = BoundedRing(minimumCapacity: 1024, pages: MappedPageSource())
-        time("ringNs", "ring, push and pop of a chunk", count: 500_000) { count in
+        time("ringNs", "push and pop of a chunk", count: 500_000) { count in
             var sum: UInt = 0
             for number in 0..<count {
                 _ = ring.push(UInt(number))
