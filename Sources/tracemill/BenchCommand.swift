@@ -74,6 +74,7 @@ struct BenchCommand: ParsableCommand {
         let display = BenchDisplay(showsTable: !json)
         display.begin(repetitions: repetitions, clock: clock)
         suite.onFigure = { display.show($0) }
+        suite.onRemark = { display.remark($0) }
         suite.onProgress = { display.progress($0) }
         do {
             try suite.run()
@@ -127,6 +128,12 @@ final class BenchDisplay {
             Output.line(BenchTable.heading(figure.group))
         }
         Output.line(BenchTable.row(figure))
+    }
+
+    func remark(_ text: String) {
+        guard showsTable else { return }
+        clear()
+        Output.line("  " + text)
     }
 
     /// On a terminal one line that is written over; elsewhere a line every five seconds.

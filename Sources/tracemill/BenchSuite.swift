@@ -23,6 +23,8 @@ struct BenchSuite {
     /// The first broken ledger, of a delivery trial, a shape or a row.
     var brokenLedger: String?
     var onFigure: ((BenchFigure) -> Void)?
+    /// What has to be said before figures, such as the memory that they will take.
+    var onRemark: ((String) -> Void)?
     /// What goes on, from a row's second second on.
     var onProgress: ((String) -> Void)?
     /// Which part runs now.
@@ -38,6 +40,8 @@ struct BenchSuite {
         var producers = 1
         var sink = "tracemill sink, count mode, one event loop, own process, loopback"
         var ledger = "not run"
+        /// What the pipelines stated that they would hold at most, by figure.
+        var memoryStatedBytes: [String: Int] = [:]
     }
 
     init(repetitions: Int, clock: ClockSource, deliveryNs: UInt64, filter: [String]?) {
@@ -79,6 +83,10 @@ struct BenchSuite {
         ring()
         group = .delivery
         try delivery()
+        group = .memory
+        try memory()
+        group = .idle
+        try idle()
         group = .host
         hostOverTheRun()
     }
