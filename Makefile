@@ -15,7 +15,8 @@ SOURCES = find $(wildcard Package.swift Sources Tests Benchmarks Examples) -name
 	-not -path '*/Generated/*' -not -path '*/.build*' -print0
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run test tsan lint format bench benchmarks shop shop-test interop otlp-definition clean
+.PHONY: help install build run test tsan lint format bench benchmarks shop shop-test interop bench-peers \
+	bench-peers-test otlp-definition clean
 
 help: ## List the targets
 	@echo 'make TARGET [ARGS="…"] [SCENARIO=file] [JOBS=n]'
@@ -59,6 +60,13 @@ shop-test: install ## Run the example's tests, in a package of its own
 
 interop: install ## Compare with Python's OpenTelemetry packages (pip brings them; ARGS="--seed 2")
 	@SWIFT="$(SWIFT)" JOBS="$(JOBS)" Tests/interop/run $(ARGS)
+
+bench-peers: build ## The same work through other SDKs, in one table (ROUNDS=5 ONLY=python,go)
+	@Benchmarks/peers/run --tracemill $(TRACEMILL) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+bench-peers-test: ## Test what makes the table of bench-peers (python3, no peers needed)
+	@cd Benchmarks/peers && python3 -B -m unittest discover --pattern 'test_*.py' $(ARGS)
 
 otlp-definition: ## Regenerate the tests' OTLP types (needs protoc)
 	$(SWIFT) build --jobs $(JOBS) --product protoc-gen-swift
