@@ -94,6 +94,7 @@ class Run:
         self.settings = {"spanQueue": catalogue.SPAN_QUEUE, "spanBatch": catalogue.SPAN_BATCH,
                          "queueSpans": 0, "batchSpans": 0, "deliveryS": given.delivery}
         self.rounds = 0
+        self.is_broken = False
 
     def check(self):
         """Looks at the spans of each peer that sends some; a peer with others has no figures."""
@@ -136,6 +137,7 @@ class Run:
                 result = measuring.measure_peer(
                     peer, measure, self.given.build, self.given.tracemill, self.settings)
         except (measuring.Failure, OSError, KeyError) as error:
+            self.is_broken |= isinstance(error, measuring.BrokenLedger)
             self.fail(cell, peer, str(error) or type(error).__name__)
             progress(f" {row.name} failed ({error})", end="")
             return
@@ -179,10 +181,9 @@ def main():
     with open(stem + ".md", "w", encoding="utf-8") as file:
         file.write(report.markdown(run.rows, catalogue.MEASURES, heading))
     print(f"\nresults: {os.path.relpath(stem, ROOT)}.json, .md")
-    failures = [cell.failure for cell in run.rows[0].cells.values() if cell.failure]
-    if run.rows[0].cells["delivered"].failure:
-        return 4
-    return 1 if failures else 0
+    if run.is_broken:
+        return measuring.INVALID_RUN
+    return 1 if any(cell.failure for cell in run.rows[0].cells.values()) else 0
 
 
 if __name__ == "__main__":

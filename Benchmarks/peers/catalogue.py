@@ -16,7 +16,7 @@ NO_ENCODER = "encodes within its exporter, where nothing can be timed alone"
 NO_OTLP = "has no OTLP exporter"
 NOT_ASKED = "the same as opentelemetry-python's"
 OF_SPANS = "of the process that makes the sampled spans: it delivers none"
-OF_FULL_QUEUE = "three deliveries in a row, its queue always full; the others' spans never fill theirs"
+OF_FULL_QUEUE = "of several deliveries in a row, its queue always full; the others' spans never fill theirs"
 
 
 @dataclasses.dataclass(frozen=True)

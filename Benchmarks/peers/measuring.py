@@ -18,8 +18,16 @@ BENCH_KEYS = {"sampled": "sampledSpanNs", "unsampled": "unsampledSpanNs", "encod
               "delivered": "deliveredSpansPerS"}
 
 
+# What `tracemill` ends with when a span is unaccounted for.
+INVALID_RUN = 4
+
+
 class Failure(Exception):
     """A figure that could not be had, and why, in a line."""
+
+
+class BrokenLedger(Failure):
+    """A span of tracemill's is unaccounted for."""
 
 
 def environment():
@@ -165,15 +173,13 @@ def measure_tracemill(measure, tracemill, delivery_s):
     command = [tracemill, "bench", "--json", "--only", key, "--repetitions", "3",
                "--delivery", f"{delivery_s * 1000:.0f}ms"]
     code, output, errors, peak = run(command)
+    if code != 0:
+        kind = BrokenLedger if code == INVALID_RUN else Failure
+        raise kind(f"exit code {code}: {last_line(errors)[:200]}")
     try:
         bench = json.loads(output)
     except ValueError:
         bench = {}
-    if measure == "delivered" and code != 0:
-        ledger = bench.get("delivery", {}).get("ledger", "")
-        raise Failure(f"exit code {code}: {(ledger or last_line(errors))[:200]}")
-    if code != 0:
-        raise Failure(f"exit code {code}: {last_line(errors)[:200]}")
     if not isinstance(bench.get(key), (int, float)):
         raise Failure(f"bench gave no {key}")
     return {"value": bench[key], "peak": peak, "delivery": bench.get("delivery", {})}

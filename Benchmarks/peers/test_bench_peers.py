@@ -19,6 +19,7 @@ class Rounds(unittest.TestCase):
     def setUp(self):
         self.calls = []
         self.broken = {}
+        self.kind = measuring.Failure
         self.results = tempfile.TemporaryDirectory()
         self.addCleanup(self.results.cleanup)
 
@@ -37,7 +38,7 @@ class Rounds(unittest.TestCase):
     def fail_if_asked(self, name, measure):
         rounds = self.broken.get((name, measure), ())
         if self.calls.count((name, measure)) - 1 in rounds:
-            raise measuring.Failure("as asked")
+            raise self.kind("as asked")
 
     def main(self, rounds=2, budget=1000.0):
         given = types.SimpleNamespace(
@@ -89,6 +90,7 @@ class Rounds(unittest.TestCase):
 
     def test_our_broken_ledger_is_exit_code_4_in_whatever_round(self):
         self.broken[("tracemill", "delivered")] = (1,)
+        self.kind = measuring.BrokenLedger
         code, text = self.main(rounds=3)
         self.assertEqual(code, 4)
         self.assertIn("tracemill: as asked", text)

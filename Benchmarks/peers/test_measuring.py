@@ -74,8 +74,11 @@ class Tracemill(unittest.TestCase):
         self.assertEqual(result, {"value": 4e6, "peak": 7, "delivery": {"queueSpans": 5}})
 
     def test_a_ledger_that_does_not_balance_is_no_figure(self):
-        with self.assertRaisesRegex(measuring.Failure, "exit code 4: L2 broken"):
-            self.measure(4, '{"deliveredSpansPerS": 4e6, "delivery": {"ledger": "L2 broken"}}')
+        with self.assertRaisesRegex(measuring.BrokenLedger, "exit code 4: error: L2 broken"):
+            self.measure(4, '{"deliveredSpansPerS": 4e6}', "error: L2 broken\n")
+        with self.assertRaises(measuring.Failure) as caught:
+            self.measure(2, "", "error: no such figure\n")
+        self.assertNotIsInstance(caught.exception, measuring.BrokenLedger)
 
     def test_a_bench_without_the_figure_is_a_failure(self):
         with self.assertRaisesRegex(measuring.Failure, "bench gave no deliveredSpansPerS"):
