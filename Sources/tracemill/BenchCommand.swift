@@ -32,6 +32,7 @@ struct BenchCommand: ParsableCommand {
               tracemill bench --only sampledSpan,encodeSpan --repetitions 40
               tracemill bench --only flat --long
               tracemill bench --clock system --only spans
+              tracemill bench --piece sampledSpan --iterations 1000000
             """)
 
     @Flag(help: "One JSON document on standard output.")
@@ -55,7 +56,17 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "With runs of 10⁸ spans: some minutes more.")
     var long = false
 
+    @Option(help: "One piece alone, untimed, for a profiler: its name, or list.")
+    var piece: String?
+
+    @Option(help: "How often --piece runs, 1 to 100000000.")
+    var iterations = 8192
+
     func validate() throws {
+        guard (1...100_000_000).contains(iterations) else {
+            throw ValidationError(
+                "--iterations \(iterations): write a number from 1 to 100000000")
+        }
         if let repetitions, !(1...100).contains(repetitions) {
             throw ValidationError("--repetitions \(repetitions): write a number from 1 to 100")
         }
@@ -63,6 +74,7 @@ struct BenchCommand: ParsableCommand {
     }
 
     func run() throws {
+        if let piece { return try BenchPieces.show(piece, iterations: iterations) }
         let repetitions = repetitions ?? (quick ? 3 : 11)
         let filter = only?.split(separator: ",").map(String.init)
         var suite = BenchSuite(
