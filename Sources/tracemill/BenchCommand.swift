@@ -38,7 +38,7 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "One JSON document on standard output.")
     var json = false
 
-    @Option(help: "Repetitions of each figure, 1 to 100 (11; 3 with --quick).")
+    @Option(help: "Repetitions of each figure, 1 to 100 (11; 5 with --quick).")
     var repetitions: Int?
 
     @Option(help: "Only these groups, and figures whose names contain one of these; commas.")
@@ -75,7 +75,7 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
         if let piece { return try BenchPieces.show(piece, iterations: iterations) }
-        let repetitions = repetitions ?? (quick ? 3 : 11)
+        let repetitions = repetitions ?? (quick ? 5 : 11)
         let filter = only?.split(separator: ",").map(String.init)
         var suite = BenchSuite(
             repetitions: repetitions, clock: clock.source,

@@ -86,12 +86,8 @@ extension BenchSuite {
         }
     }
 
-    /// A recorder's memory stays reserved when it goes, since tickets may still look at it: small ones.
+    /// A recorder's memory stays reserved when it goes, since tickets may still look at it: a small queue.
     private func smallRig() throws -> BenchRig {
-        try BenchRig(clock: clock, queueSpans: 4_096) {
-            $0.liveSpansMax = 2_048
-            $0.blocksMax = 64
-            $0.queueBytesMax = 4 << 20
-        }
+        try BenchRig(clock: clock, queueSpans: 8_192) { $0.queueBytesMax = 4 << 20 }
     }
 }

@@ -16,7 +16,8 @@ final class ProducerTeam {
     struct Outcome: Sendable {
         /// CPU time of the threads, each its own, for one of their spans.
         var spanNs: Double
-        /// How much of the time between the first begin and the last end of a round all were at work.
+        /// How much of the time between the first begin and the last end of a round all were at work, on
+        /// a core each: by their begins and ends, and by how much of the time between they had a core.
         var overlap: Double
     }
 
@@ -71,7 +72,11 @@ final class ProducerTeam {
             let firstEnd = all.map(\.endedNs).min() ?? 0
             let begin = all.map(\.beganNs).min() ?? 0
             let end = all.map(\.endedNs).max() ?? 0
-            together += firstEnd > lastBegin ? Double(firstEnd - lastBegin) : 0
+            // A neighbour that takes a core from one leaves the other alone.
+            let onCore = all.reduce(1.0) { share, stretch in
+                share * min(1, stretch.cpuNs / Double(max(1, stretch.endedNs - stretch.beganNs)))
+            }
+            together += firstEnd > lastBegin ? Double(firstEnd - lastBegin) * onCore : 0
             whole += Double(end - begin)
         }
         return Outcome(
