@@ -15,12 +15,12 @@ SOURCES = find $(wildcard Package.swift Sources Tests Benchmarks Examples) -name
 	-not -path '*/Generated/*' -not -path '*/.build*' -print0
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run test tsan lint format bench benchmarks shop shop-test interop bench-peers \
-	bench-peers-test otlp-definition clean
+.PHONY: help install build run test tsan lint format bench bench-instructions bench-runtime-calls \
+	benchmarks shop shop-test interop bench-peers bench-peers-test otlp-definition clean
 
 help: ## List the targets
 	@echo 'make TARGET [ARGS="…"] [SCENARIO=file] [JOBS=n]'
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
 install: ## Install the system libraries that are missing (libcurl, jemalloc, zlib)
 	@.ci/install
@@ -48,6 +48,19 @@ format: ## Format every Swift file
 
 bench: build ## Measure the cost of each part on this machine
 	$(TRACEMILL) bench $(ARGS)
+
+# Scripts that would not notice would be worth nothing.
+INSTRUCTIONS_TEST = python3 -B -m unittest discover -q -s Benchmarks/instructions -p 'test_*.py'
+
+bench-instructions: build ## Hold instruction counts against their budgets (ARGS=--record sets them)
+	@.ci/install valgrind objdump python3
+	@$(INSTRUCTIONS_TEST)
+	@python3 -B Benchmarks/instructions/instructions.py $(TRACEMILL) $(ARGS)
+
+bench-runtime-calls: build ## Count runtime calls and traps in the code of the span path (ARGS=--where)
+	@.ci/install objdump python3
+	@$(INSTRUCTIONS_TEST)
+	@python3 -B Benchmarks/instructions/runtime_calls.py $(TRACEMILL) $(ARGS)
 
 benchmarks: install ## Run the benchmark package (some of it: ARGS="--filter 'span.*'")
 	$(SWIFT) package --package-path Benchmarks benchmark $(if $(MAKE_TERMOUT),,--no-progress) $(ARGS)

@@ -102,7 +102,9 @@ extension BenchPieces {
                     live[index] = rig.tracer.startSpan(spanName, kind: .server)
                 }
                 measure {
-                    for index in 0..<numbers.count { call(live[index], numbers.lowerBound + index) }
+                    for index in 0..<numbers.count {
+                        call(live[index], numbers.lowerBound &+ index)
+                    }
                 }
                 for index in 0..<numbers.count { live[index].end() }
             }
