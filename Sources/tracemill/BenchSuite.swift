@@ -83,10 +83,6 @@ struct BenchSuite {
         ring()
         group = .delivery
         try delivery()
-        group = .memory
-        try memory()
-        group = .idle
-        try idle()
         group = .host
         hostOverTheRun()
     }
