@@ -21,7 +21,7 @@ struct PieceResult: Equatable {
 
 enum BenchPieces {
     static var all: [BenchPiece] {
-        spans + starts + liveSpans + bodies + samplers + propagators + ring
+        spans + starts + liveSpans + bodies + samplers + propagators + ring + allocator
     }
 
     /// The names and what they are, a line each.
@@ -60,6 +60,31 @@ func benchPieceMeasured(_ body: () -> Void) { body() }
 /// A piece went wrong: its figure would be of something else.
 struct PieceFailure: Error, CustomStringConvertible {
     var description: String
+}
+
+// MARK: Allocator
+
+extension BenchPieces {
+    /// One array an iteration: whether the counting of allocations counts.
+    fileprivate static var allocator: [BenchPiece] {
+        [
+            BenchPiece(name: "allocation", title: "an array; checksum: allocations counted") {
+                iterations in
+                let calls = HeapCount.calls {
+                    benchPieceMeasured {
+                        for number in 0..<iterations {
+                            ignore([UInt8](repeating: 1, count: number & 15 + 20))
+                        }
+                    }
+                }
+                guard let calls else { throw PieceFailure(description: "nothing was counted") }
+                return PieceResult(checksum: calls)
+            }
+        ]
+    }
+
+    @inline(never)
+    private static func ignore(_ bytes: [UInt8]) {}
 }
 
 // MARK: Ring

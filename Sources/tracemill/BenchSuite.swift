@@ -65,6 +65,7 @@ struct BenchSuite {
         try samplers()
         group = .spans
         try spans()
+        try heap()
         group = .strings
         try strings()
         group = .threads
