@@ -12,6 +12,7 @@ let benchmarks: @Sendable () -> Void = {
     storeBenchmarks()
     ringBenchmarks()
     encodeBenchmarks()
+    protobufBenchmarks()
     samplerBenchmarks()
     propagatorBenchmarks()
 }

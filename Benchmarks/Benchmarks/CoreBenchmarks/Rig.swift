@@ -26,6 +26,12 @@ final class Rig {
         recorder.queue.fill(&body, spans: spans)
     }
 
+    /// The bytes of one request body of at most that many spans.
+    func body(spans: Int) -> [UInt8] {
+        drain(spans: spans)
+        return unsafe Array(body.bytes)
+    }
+
     /// Everything that is pending.
     func drainAll() {
         while drain(spans: 4096) > 0 {}
