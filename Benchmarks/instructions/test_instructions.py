@@ -180,6 +180,17 @@ class Counting(unittest.TestCase):
         restless = instructions.Count([profile(8192_000), profile(16384_000 + 32768)], "tracemill")
         self.assertGreater(restless.spread, instructions.REPEATABILITY)
 
+    def test_an_allocation_is_counted_once_and_only_while_measured(self):
+        def profile(before, measured):
+            text = "ob=(1) /x/tracemill\nfn=(1) one\n"
+            text += "".join(f"cfn=({number}) {name}\ncalls={before + measured} 0x1\n0x10 0 7\n"
+                            for number, name in ((2, "swift_allocObject"), (3, "swift_retain")))
+            text += f"0x20 0 {measured}\nfn=(2)\ncfn=(4) swift_slowAlloc\n"
+            text += f"calls={before + measured} 0x1\n0x30 0 7\nfn=(4)\ncfn=(5) malloc\n"
+            return Profile(text + f"calls={before + measured} 0x1\n0x40 0 7\n", "tracemill")
+        count = instructions.Count([profile(500, 8192), profile(500, 16384)], "tracemill")
+        self.assertEqual(count.calls, {"references": 1, "allocation": 1, "exclusivity": 0})
+
     def test_another_compiler_is_said_and_not_compared(self):
         with mock.patch("platform.machine", return_value="x86_64"), mock.patch(
                 "shutil.which", return_value="/usr/bin/it"), mock.patch(
