@@ -33,12 +33,10 @@ private struct RingPositions: ~Copyable {
     ///   - minimumCapacity: rounded up to a power of two, at least 2.
     ///   - startPosition: where the position counters begin; tests put them just before they wrap.
     package init(minimumCapacity: Int, startPosition: UInt64 = 0, pages: some PageSource) {
-        var capacity = 2
-        while capacity < minimumCapacity { capacity *= 2 }
+        let capacity = Self.capacity(atLeast: minimumCapacity)
         self.capacity = capacity
         mask = UInt64(capacity - 1)
-        let stride = MemoryLayout<RingCell>.stride
-        let bytes = capacity * stride + MemoryLayout<RingPositions>.stride
+        let bytes = Self.byteCount(capacity: capacity)
         guard let memory = unsafe pages.allocate(byteCount: bytes) else {
             fatalError("tracemill: no memory for a ring of \(bytes) bytes")
         }
@@ -52,6 +50,21 @@ private struct RingPositions: ~Copyable {
             unsafe (cells + Int(position & mask)).initialize(
                 to: RingCell(sequence: Atomic(position), value: 0))
         }
+    }
+
+    /// Bytes that a ring holds, from its making on.
+    package static func footprintBytes(minimumCapacity: Int, pages: some PageSource) -> Int {
+        pages.footprintBytes(of: byteCount(capacity: capacity(atLeast: minimumCapacity)))
+    }
+
+    private static func capacity(atLeast minimum: Int) -> Int {
+        var capacity = 2
+        while capacity < minimum { capacity *= 2 }
+        return capacity
+    }
+
+    private static func byteCount(capacity: Int) -> Int {
+        capacity * MemoryLayout<RingCell>.stride + MemoryLayout<RingPositions>.stride
     }
 
     /// Adds a word. False when the ring is full.

@@ -55,7 +55,7 @@ struct RecordPrefix {
     }
 }
 
-/// Where empty chunks come from: one region, used in address order first, then recycled first in first
+/// Where empty chunks come from: memory never used, in address order, first, then recycled first in first
 /// out — the chunk read longest ago is the one whose lines the exporter no longer needs.
 @safe struct ChunkPool: ~Copyable, @unchecked Sendable {
     // Safe because chunks change hands through rings, and counters are atomics.
@@ -66,7 +66,7 @@ struct RecordPrefix {
     /// chunks wait for each other for ever, there is one more for each thread, up to this many.
     private static let openCountMax = 256
 
-    private let base: UnsafeMutableRawPointer
+    private let chunks: SegmentedRegion
     /// Chunks of the queue, without those that are there for being open.
     let capacity: Int
     /// Bytes that large records may hold beside the pooled chunks, and how many may wait.
@@ -85,10 +85,8 @@ struct RecordPrefix {
         self.ownBytesMax = ownBytesMax
         self.pages = pages
         let countMax = capacity + ChunkPool.openCountMax
-        guard let memory = unsafe pages.allocate(byteCount: countMax * ChunkPool.strideBytes) else {
-            fatalError("tracemill: no memory for \(countMax) chunks of 64 KiB")
-        }
-        unsafe base = unsafe memory
+        chunks = SegmentedRegion(
+            capacity: countMax, strideBytes: ChunkPool.strideBytes, pages: pages)
         free = BoundedRing(
             minimumCapacity: countMax, startPosition: ringStartPosition, pages: pages)
         full = BoundedRing(
@@ -108,27 +106,42 @@ struct RecordPrefix {
             let (exchanged, current) = fresh.compareExchange(
                 expected: index, desired: index + 1, ordering: .relaxed)
             if exchanged {
-                return unsafe Chunk.initialize(
-                    base + index * ChunkPool.strideBytes, byteCount: ChunkPool.strideBytes,
-                    ownBytes: 0)
+                return unsafe chunks.piece(index).map {
+                    unsafe Chunk.initialize(
+                        $0, byteCount: ChunkPool.strideBytes, ownBytes: 0)
+                }
             }
             index = current
         }
         return nil
     }
 
-    private static func ownBytes(recordBytes: Int) -> Int {
-        (recordBytes + Chunk.headerBytes + Wire.slackBytes + 4095) & ~4095
+    /// Bytes that the queue holds when it is full and `threads` have a chunk open each: pooled chunks, large
+    /// records beside them, and the rings that both go through.
+    static func footprintBytes(
+        capacity: Int, ownBytesMax: Int, threads: Int, pages: some PageSource
+    ) -> Int {
+        let countMax = capacity + openCountMax
+        return SegmentedRegion.footprintBytes(
+            capacity: countMax, used: capacity + min(threads, openCountMax),
+            strideBytes: strideBytes, pages: pages)
+            + ownBytesMax
+            + BoundedRing.footprintBytes(minimumCapacity: countMax, pages: pages)
+            + BoundedRing.footprintBytes(minimumCapacity: countMax + ownCountMax, pages: pages)
+    }
+
+    private func ownBytes(recordBytes: Int) -> Int {
+        pages.footprintBytes(of: recordBytes + Chunk.headerBytes + Wire.slackBytes)
     }
 
     /// Whether a record of that size has room when no other large one waits.
     func canEverHold(recordBytes: Int) -> Bool {
-        ChunkPool.ownBytes(recordBytes: recordBytes) <= ownBytesMax
+        ownBytes(recordBytes: recordBytes) <= ownBytesMax
     }
 
     /// A chunk for one record larger than a pooled chunk; nil when too many such wait already.
     func takeOwn(recordBytes: Int) -> UnsafeMutablePointer<Chunk>? {
-        let bytes = ChunkPool.ownBytes(recordBytes: recordBytes)
+        let bytes = ownBytes(recordBytes: recordBytes)
         let used = ownBytesUsed.add(bytes, ordering: .relaxed).newValue
         let count = ownCount.add(1, ordering: .relaxed).newValue
         if used <= ownBytesMax, count <= ChunkPool.ownCountMax,

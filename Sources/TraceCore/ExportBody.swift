@@ -19,11 +19,19 @@
     /// Cycle counter at the end of each timed span.
     public internal(set) var timedEndCycles: [UInt64] = []
 
+    /// Bytes of a body's memory that no request takes: copies go by words.
+    public static let spareBytes = Wire.slackBytes
+
+    /// Bytes that a body of that capacity takes of `pages`.
+    public static func footprintBytes(capacityBytes: Int, pages: some PageSource) -> Int {
+        pages.footprintBytes(of: capacityBytes + spareBytes)
+    }
+
     /// - Parameter capacityBytes: largest request; pages are touched only as far as requests go.
     public init(capacityBytes: Int = 64 << 20, pages: some PageSource = MappedPageSource()) {
         self.capacityBytes = capacityBytes
         self.pages = pages
-        allocatedBytes = (capacityBytes + Wire.slackBytes + 4095) & ~4095
+        allocatedBytes = (capacityBytes + Self.spareBytes + 4095) & ~4095
         guard let memory = unsafe pages.allocate(byteCount: allocatedBytes) else {
             fatalError("tracemill: no memory for a request body of \(capacityBytes) bytes")
         }

@@ -1,4 +1,4 @@
-// Free slots and blocks: one region of equal nodes, handed to per-thread caches in batches, so that the
+// Free slots and blocks: equal nodes, handed to per-thread caches in batches, so that the
 // shared ring is touched once in many spans. Nodes are never unmapped while a ticket may look at them.
 import Synchronization
 
@@ -19,8 +19,7 @@ import Synchronization
 /// The shared side. Any thread, through a cache of its own.
 @safe struct NodePool: ~Copyable, @unchecked Sendable {
     // Safe because nodes change hands through the ring, and `fresh` is an atomic.
-    private let base: UnsafeMutableRawPointer
-    private let stride: Int
+    private let nodes: SegmentedRegion
     /// How many nodes there are.
     let capacity: Int
     /// Nodes that move at once between a cache and the ring. Small pools move one at a time and cache
@@ -33,14 +32,17 @@ import Synchronization
 
     init(capacity: Int, stride: Int, pages: some PageSource) {
         self.capacity = capacity
-        self.stride = stride
         batchCount = max(1, min(32, capacity / 2048))
         cacheCountMax = batchCount == 1 ? 0 : 2 * batchCount
-        guard let memory = unsafe pages.allocate(byteCount: capacity * stride) else {
-            fatalError("tracemill: no memory for \(capacity) nodes of \(stride) bytes")
-        }
-        unsafe base = unsafe memory
+        nodes = SegmentedRegion(capacity: capacity, strideBytes: stride, pages: pages)
         batches = BoundedRing(minimumCapacity: capacity, pages: pages)
+    }
+
+    /// Bytes that the pool holds once every node was in use.
+    static func footprintBytes(capacity: Int, stride: Int, pages: some PageSource) -> Int {
+        SegmentedRegion.footprintBytes(
+            capacity: capacity, used: capacity, strideBytes: stride, pages: pages)
+            + BoundedRing.footprintBytes(minimumCapacity: capacity, pages: pages)
     }
 
     /// A free node, from the cache when it has one. Nil when every node is in use.
@@ -84,9 +86,7 @@ import Synchronization
 
     /// Every node that was ever handed out, free again or not.
     func forEachTouched(_ body: (UnsafeMutableRawPointer) -> Void) {
-        for index in 0..<min(capacity, fresh.load(ordering: .acquiring)) {
-            unsafe body(base + index * stride)
-        }
+        unsafe nodes.forEachPiece(first: fresh.load(ordering: .acquiring), body)
     }
 
     @inline(never)
@@ -107,12 +107,13 @@ import Synchronization
                 continue
             }
             for index in (first..<first + count).reversed() {
-                let node = unsafe base + index * stride
+                // Without memory the node is never there: the store is as large as what it got.
+                guard let node = unsafe nodes.piece(index) else { continue }
                 unsafe node.assumingMemoryBound(to: NodeHeader.self).pointee.next =
                     unsafe cache.head
                 unsafe cache.head = unsafe node
+                cache.count += 1
             }
-            cache.count = count
             return
         }
     }

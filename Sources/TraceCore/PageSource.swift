@@ -10,6 +10,12 @@ public protocol PageSource: Sendable {
     func allocate(byteCount: Int) -> UnsafeMutableRawPointer?
     /// Gives back what `allocate` gave, whole.
     func release(_ pages: UnsafeMutableRawPointer, byteCount: Int)
+    /// What `allocate(byteCount:)` takes of the source's memory: `byteCount`, rounded up the source's way.
+    func footprintBytes(of byteCount: Int) -> Int
+}
+
+extension PageSource {
+    public func footprintBytes(of byteCount: Int) -> Int { (byteCount + 4095) & ~4095 }
 }
 
 /// Anonymous private mappings, not reserved ahead: untouched pages cost nothing.

@@ -11,7 +11,8 @@ public struct RecorderOptions: Sendable {
     public var blocksMax = 16_384
     /// Finished spans that may wait for the exporter.
     public var queueSpans = 2_048
-    /// Bytes that waiting spans may hold; nil: 64 MiB, or 1 KiB a span where that is more.
+    /// Bytes that waiting spans may hold; nil: 64 MiB, or 1 KiB a span where that is more. Spans of more
+    /// than 64 KiB have as much again of their own.
     public var queueBytesMax: Int?
     /// A full queue makes `end` wait instead of dropping the span.
     public var blocksWhenFull = false
@@ -144,7 +145,7 @@ public struct CoreCounters: Sendable, Equatable {
         _ options: RecorderOptions, _ lease: RecorderIndices.Lease, following other: CorePointer?
     ) -> CorePointer {
         let pages = options.pages
-        let queueBytes = options.queueBytesMax ?? max(64 << 20, options.queueSpans << 10)
+        let queueBytes = options.queueBytes
         let shared = unsafe UnsafeMutableRawPointer.allocate(
             byteCount: MemoryLayout<SharedWords>.stride, alignment: 128
         ).bindMemory(to: SharedWords.self, capacity: 1)
@@ -154,7 +155,7 @@ public struct CoreCounters: Sendable, Equatable {
         }
         let (streams, streamCount) =
             unsafe other.map { unsafe ($0.pointee.streams, $0.pointee.streamCount) }
-            ?? Self.makeStreams(pages)
+            ?? Self.makeStreams()
         let usesCycles = options.clock == .cycleCounter && TraceClock.isCycleCounterInvariant
         if usesCycles { _ = TraceClock.calibration }
         let core = CorePointer.allocate(capacity: 1)
@@ -171,18 +172,20 @@ public struct CoreCounters: Sendable, Equatable {
                 blocks: NodePool(
                     capacity: options.blocksMax, stride: Block.strideBytes, pages: pages),
                 chunks: ChunkPool(
-                    capacity: max(2, queueBytes / ChunkPool.strideBytes), ownBytesMax: queueBytes,
+                    capacity: options.queueChunks, ownBytesMax: queueBytes,
                     ringStartPosition: options.ringStartPosition, pages: pages),
                 gate: gate,
                 streams: streams, streamCount: streamCount))
         return unsafe core
     }
 
-    private static func makeStreams(
-        _ pages: any PageSource
-    ) -> (UnsafeMutablePointer<Stream>, UnsafeMutablePointer<Atomic<Int>>) {
+    /// The table of tracers: not of the options' pages, since no span holds any of it, and touched only as
+    /// far as there are tracers.
+    private static func makeStreams()
+        -> (UnsafeMutablePointer<Stream>, UnsafeMutablePointer<Atomic<Int>>)
+    {
         guard
-            let memory = unsafe pages.allocate(
+            let memory = unsafe MappedPageSource().allocate(
                 byteCount: RecorderCore.streamsMax * MemoryLayout<Stream>.stride)
         else { fatalError("tracemill: no memory for a recorder") }
         let count = UnsafeMutablePointer<Atomic<Int>>.allocate(capacity: 1)
