@@ -17,6 +17,8 @@ enum Signal {
     static let observed: UInt32 = 16
     /// This process is a forked child: nothing is recorded, ended or exported here.
     static let forked: UInt32 = 32
+    /// The exporter sleeps over a batch that is all but full: each span is reported as it is published.
+    static let reportsEach: UInt32 = 64
 
     /// What a start looks at first.
     static let refusesStarts = closed | disabled | forked
@@ -215,7 +217,14 @@ extension RecorderCore {
             if exchanged { break }
             head = current
         }
-        unsafe core.pointee.producerCount.add(1, ordering: .relaxed)
+        // seq_cst: pairs with the one in armCounted(); the exporter reckons with this thread, or is woken to
+        // do so before it has ended a span.
+        unsafe core.pointee.producerCount.add(1, ordering: .sequentiallyConsistent)
+        if unsafe core.pointee.shared.pointee.wakeAtReported.load(ordering: .sequentiallyConsistent)
+            != 0
+        {
+            unsafe tracemill_eventfd_signal(core.pointee.eventFileDescriptor)
+        }
         return unsafe producer
     }
 

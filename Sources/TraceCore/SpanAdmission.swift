@@ -14,13 +14,15 @@ enum SpanAdmission {
     /// The largest Span message that can be exported: a request must stay under 64 MiB.
     static let spanBytesMax = (64 << 20) - (1 << 16)
 
+    static let creditBatchMax = 32
+
     /// How many spans a thread may publish on one look at the shared counter: a share of an eighth of
     /// the queue among the threads there are, at most 32. Queues of up to 15 spans count exactly; in
     /// larger ones idle threads may hold some of the room (an eighth with one thread, and never all of
     /// it: threads that came when there were few hold more).
-    private static func creditBatch(_ core: CorePointer) -> Int {
+    static func creditBatch(_ core: CorePointer) -> Int {
         let threads = unsafe max(1, core.pointee.producerCount.load(ordering: .relaxed))
-        return unsafe max(1, min(32, core.pointee.queueSpans / (8 * threads)))
+        return unsafe max(1, min(creditBatchMax, core.pointee.queueSpans / (8 * threads)))
     }
 
     /// Gets credits from the shared counter; waits for room when the queue is set to block.
@@ -243,6 +245,7 @@ enum SpanAdmission {
     private static func published(
         _ core: CorePointer, _ producer: ProducerPointer, signals: UInt32, start: Int, end: Int
     ) {
+        if signals & Signal.reportsEach != 0 { unsafe report(core, producer) }
         if signals & Signal.wakeOnAny != 0 {
             let old = unsafe core.pointee.shared.pointee.signals.bitwiseAnd(
                 ~Signal.wakeOnAny, ordering: .relaxed

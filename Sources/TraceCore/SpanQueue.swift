@@ -77,18 +77,15 @@ import Synchronization
     }
 
     /// Asks to be woken once `spans` are pending. False, with nothing armed, when they already are or
-    /// a thread waits for room: do not sleep then. A batch counts as full to within a thread's credits.
+    /// a thread waits for room: do not sleep then. The exporter may be woken before there are so many, and
+    /// has to arm again: threads report what they publish a few at a time until a batch is all but full.
     public func armWakeup(pendingAtLeast spans: Int) -> Bool {
         let shared = unsafe core.pointee.shared
         if spans <= 1 {
             unsafe shared.pointee.signals.bitwiseOr(
                 Signal.wakeOnAny, ordering: .sequentiallyConsistent)
         } else {
-            // Reported first: what comes in between makes the wake-up early, never late.
-            let reported = unsafe shared.pointee.reported.load(ordering: .sequentiallyConsistent)
-            let missing = spans - pendingCount
-            unsafe shared.pointee.wakeAtReported.store(
-                max(1, reported + missing), ordering: .sequentiallyConsistent)
+            armCounted(spans)
         }
         // After this either a producer sees the request, or we see its span.
         _ = tracemill_process_barrier()
@@ -98,9 +95,50 @@ import Synchronization
         return false
     }
 
+    /// Asks for a wake-up by what threads report. Far from a full batch that is enough; once what they may
+    /// keep to themselves could fill it, each span is reported: a batch that fills while its threads come to
+    /// rest is not overlooked. For no more than half of a large batch, though: many threads that all keep
+    /// much would pay for it with every span, and at work they report in time.
+    private func armCounted(_ spans: Int) {
+        let shared = unsafe core.pointee.shared
+        let unreported = unreportedMax
+        let kept = min(unreported, max(spans / 2, 4 * SpanAdmission.creditBatchMax))
+        var missing = missingSpans(spans)
+        if missing.spans > kept {
+            missing.spans -= kept
+        } else {
+            unsafe shared.pointee.signals.bitwiseOr(
+                Signal.reportsEach, ordering: .sequentiallyConsistent)
+            // A span is reported from here on, or counts as pending in what follows.
+            _ = tracemill_process_barrier()
+            missing = missingSpans(spans)
+        }
+        unsafe shared.pointee.wakeAtReported.store(
+            max(1, missing.reported + missing.spans), ordering: .sequentiallyConsistent)
+        // Another thread has come meanwhile: it has seen the wish, or we see it.
+        if unreportedMax != unreported { wake() }
+    }
+
+    /// Spans that are missing to `spans` pending ones, and what was reported before they were counted: what
+    /// comes in between makes a wake-up early, never late.
+    private func missingSpans(_ spans: Int) -> (reported: Int, spans: Int) {
+        let reported = unsafe core.pointee.shared.pointee.reported.load(
+            ordering: .sequentiallyConsistent)
+        return (reported, spans - pendingCount)
+    }
+
+    /// How many published spans threads may not have reported: each up to its credits less one, and one
+    /// that came when it was alone as many as there can be.
+    private var unreportedMax: Int {
+        let threads = unsafe core.pointee.producerCount.load(ordering: .sequentiallyConsistent)
+        let each = unsafe SpanAdmission.creditBatch(core) - 1
+        return threads * each + (threads > 1 ? SpanAdmission.creditBatchMax - 1 : 0)
+    }
+
     /// Takes back what `armWakeup` asked for.
     public func disarm() {
-        unsafe core.pointee.shared.pointee.signals.bitwiseAnd(~Signal.wakeOnAny, ordering: .relaxed)
+        unsafe core.pointee.shared.pointee.signals.bitwiseAnd(
+            ~(Signal.wakeOnAny | Signal.reportsEach), ordering: .relaxed)
         unsafe core.pointee.shared.pointee.wakeAtReported.store(0, ordering: .relaxed)
     }
 
