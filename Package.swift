@@ -32,13 +32,15 @@ let package = Package(
             name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(
             name: "CJemalloc", pkgConfig: "jemalloc", providers: [.apt(["libjemalloc-dev"])]),
+        .systemLibrary(
+            name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CThread"),
         .target(name: "TraceCore", dependencies: ["CThread"], swiftSettings: strict),
         .target(
             name: "TracePipeline",
             dependencies: [
-                "TraceCore", "CCurl", "CZlib", .product(name: "Logging", package: "swift-log"),
+                "TraceCore", "CCurl", "CDeflate", .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
             ],
             swiftSettings: strict),
@@ -66,6 +68,7 @@ let package = Package(
             name: "tracemill",
             dependencies: [
                 "TraceCore", "TracePipeline", "TraceSink", "TraceLoad", "TraceResults", "CJemalloc",
+                "CZlib",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -1,3 +1,4 @@
+import Synchronization
 import TraceCore
 import TracePipeline
 import TraceResults
@@ -14,6 +15,9 @@ public struct DeliveryTrial: Sendable {
     public var durationNs: UInt64 = 2_000_000_000
     public var clock = ClockSource.cycleCounter
     public var executable = "/proc/self/exe"
+    /// How many of the first bodies are kept, for references that need the same bytes.
+    public var keptBodies = 0
+    public var pages: any PageSource = MappedPageSource()
 
     public init() {}
 
@@ -30,20 +34,16 @@ public struct DeliveryTrial: Sendable {
         public var encodeNsPerSpan = 0.0
         public var wireBytesPerSpan = 0.0
         public var sinkCpuNsPerSpan = 0.0
+        /// The first bodies, as they were built.
+        public var bodies: [Body] = []
         /// The ledger's verdict.
         public var ledger = ConservationLedger()
 
         public init() {}
     }
 
-    /// Runs it; blocks for the duration and the drain.
-    public func run() throws -> Outcome {
-        let process = try SinkProcess(
-            executable: executable, arguments: ["--embedded", "--port", "0"])
-        defer { process.stop() }
-        let sink = SinkControl(baseURL: process.baseURL)
-        let watch = DeliveryWatch(sink: sink)
-        var settings = OTLPHTTPSettings(endpoint: process.baseURL + "/v1/traces")
+    private func configuration(baseURL: String) -> TracingConfiguration {
+        var settings = OTLPHTTPSettings(endpoint: baseURL + "/v1/traces")
         settings.connections = connections
         settings.compression = compression
         var configuration = TracingConfiguration()
@@ -55,8 +55,33 @@ public struct DeliveryTrial: Sendable {
         configuration.batch.whenFull = .block
         configuration.batch.scheduleDelayMs = 100
         configuration.keepsLedger = true
-        configuration.observer = watch.observer
         configuration.recorder.clock = clock
+        configuration.recorder.pages = pages
+        return configuration
+    }
+
+    /// What its pipeline may come to hold.
+    public var memoryStatement: MemoryStatement {
+        configuration(baseURL: "http://127.0.0.1").memoryStatement(threads: 1)
+    }
+
+    /// A request body.
+    public struct Body: Sendable {
+        public var bytes: [UInt8]
+        public var spans: Int
+    }
+
+    /// Runs it; blocks for the duration and the drain.
+    public func run() throws -> Outcome {
+        let process = try SinkProcess(
+            executable: executable, arguments: ["--embedded", "--port", "0"])
+        defer { process.stop() }
+        let sink = SinkControl(baseURL: process.baseURL)
+        let watch = DeliveryWatch(sink: sink)
+        let kept = KeptBodies(count: keptBodies)
+        var configuration = configuration(baseURL: process.baseURL)
+        configuration.observer = watch.observer
+        if keptBodies > 0 { configuration.bodyTap = { kept.add($0, spans: $1) } }
         let pipeline = try TracingPipeline(configuration)
         let tracer = pipeline.provider.tracer(name: "tracemill.bench", version: "1")
         let shape = BenchSpan()
@@ -85,9 +110,11 @@ public struct DeliveryTrial: Sendable {
         let after = ProcessUsage.now()
         _ = pipeline.shutdown(timeoutMs: 60_000)
         try watch.work()
-        return outcome(
+        var outcome = outcome(
             issued, watch: watch, pipeline: pipeline, sink: try sink.ledger(),
             startedNs: startedNs, cpuNs: after.cpuNs - usage.cpuNs)
+        outcome.bodies = kept.bodies
+        return outcome
     }
 
     private func outcome(
@@ -113,6 +140,24 @@ public struct DeliveryTrial: Sendable {
         outcome.wireBytesPerSpan = Double(figures.wireBytes) / Double(figures.spans)
         outcome.sinkCpuNsPerSpan = Double(sink.cpuNs) / Double(max(1, sink.spansTotal))
         return outcome
+    }
+}
+
+/// The first bodies of a pipeline.
+private final class KeptBodies: Sendable {
+    private let kept = Mutex<[DeliveryTrial.Body]>([])
+    private let count: Int
+
+    init(count: Int) { self.count = count }
+
+    var bodies: [DeliveryTrial.Body] { kept.withLock { $0 } }
+
+    func add(_ body: RawSpan, spans: Int) {
+        kept.withLock { bodies in
+            guard bodies.count < count else { return }
+            let bytes = unsafe body.withUnsafeBytes { unsafe [UInt8]($0) }
+            bodies.append(DeliveryTrial.Body(bytes: bytes, spans: spans))
+        }
     }
 }
 

@@ -21,6 +21,8 @@ public struct RunOptions: Sendable {
     public var allocatedBytesOfThread: (@Sendable () -> UInt64)?
     /// Where the pipeline takes its pages from.
     public var pages: any PageSource = MappedPageSource()
+    /// Bytes that are taken from there now; nil where nobody keeps count.
+    public var heldBytesOfPages: (@Sendable () -> UInt64)?
     /// This program, which is its own sink.
     public var executable = "/proc/self/exe"
     /// Called about four times a second while the run goes on, on a thread of the run's own.
@@ -55,6 +57,9 @@ public final class ScenarioRun: Sendable {
     private let watch: DeliveryWatch
     private let replay: Replay
     private let overhead: Replay
+    /// The most that the pipeline will hold for spans: known before the run.
+    public let memoryStatement: MemoryStatement
+    private let residentBeforeBytes = ProcessUsage.now().residentBytes
     private let signalled = Mutex<ExitCode?>(nil)
 
     /// Starts the sink and the pipeline. Blocks until the sink listens.
@@ -90,6 +95,8 @@ public final class ScenarioRun: Sendable {
                 endpoint = nil
             }
             configuration.observer = watch.observer
+            // The exporter thread ends spans, too: those that nobody else does.
+            memoryStatement = configuration.memoryStatement(threads: workers + 1)
             pipeline = try TracingPipeline(configuration)
             let providers = compiled.makeProviders(
                 recorder: pipeline.recorder, sampler: configuration.sampler,
@@ -149,6 +156,7 @@ public final class ScenarioRun: Sendable {
             let drainMs = Int(compiled.scenario.run.drainNs / 1e6)
             let flushed = pipeline.forceFlush(timeoutMs: drainMs)
             let usage = ProcessUsage.now()
+            record.memory = memoryFacts(peakResidentBytes: usage.peakResidentBytes)
             try watch.work()
             let sinkAfter = try sink?.ledger()
             _ = pipeline.shutdown(timeoutMs: drainMs)
@@ -187,6 +195,18 @@ public final class ScenarioRun: Sendable {
         guard isSaturating, warmupNs > 0, interruption == nil else { return ReplaySummary() }
         monitor.begin("warm-up", totalNs: warmupNs)
         return try replay.run(ReplayLimit(durationNs: warmupNs))
+    }
+
+    private func memoryFacts(peakResidentBytes: UInt64) -> MemoryFacts {
+        var facts = MemoryFacts()
+        facts.statedStoreBytes = UInt64(memoryStatement.storeBytes)
+        facts.statedRingBytes = UInt64(memoryStatement.ringBytes)
+        facts.statedBodiesBytes = UInt64(memoryStatement.bodiesBytes)
+        facts.statedExporterBytes = UInt64(memoryStatement.exporterBytes)
+        facts.heldBytes = options.heldBytesOfPages?()
+        facts.residentBeforeBytes = residentBeforeBytes
+        facts.peakResidentBytes = peakResidentBytes
+        return facts
     }
 
     /// Length of the measured part by the wall clock; nil when the schedule says when it is over.

@@ -142,6 +142,10 @@ public struct ResultTable: Sendable {
         add(.sinkCpuNsPerSpan, "CPU of the sink", time)
         add(.wireBytesPerSpan, "on the wire", size, compression)
         add(.allocatedBytesPerSpan, "allocated", size)
+        if let memory = run.memory, let heldBytes = memory.heldBytes {
+            let stated = "of at most \(size(Double(memory.statedBytes))), as stated"
+            lines.append(row("held for spans", [size(Double(heldBytes))]) + "  " + stated)
+        }
         add(.peakResidentBytes, "peak memory", size, "in all")
         add(.sinkPeakResidentBytes, "peak memory of the sink", size, "in all")
         return lines.isEmpty ? [] : [heading("cost", ["per span"], width: 14)] + lines

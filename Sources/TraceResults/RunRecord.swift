@@ -21,6 +21,8 @@ public struct RunRecord: ResultObject {
     public var load = LoadFacts()
     /// How busy the host was with other things.
     public var host = HostConditions()
+    /// What the pipeline was to hold at most, and held; nil when nobody stated it.
+    public var memory: MemoryFacts?
     /// The books.
     public var ledger = ConservationLedger()
     /// The figures by name.
@@ -43,6 +45,7 @@ public struct RunRecord: ResultObject {
         .required("interrupted", \.interrupted),
         .required("load", \.load),
         .required("host", \.host),
+        .optional("memory", \.memory),
         .required("ledger", \.ledger),
         .required("metrics", \.metrics),
         .required("histograms", \.histograms),

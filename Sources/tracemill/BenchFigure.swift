@@ -15,6 +15,7 @@ enum BenchGroup: String, CaseIterable {
     case ring
     case delivery
     case memory
+    case idle
 
     var title: String {
         switch self {
@@ -31,6 +32,7 @@ enum BenchGroup: String, CaseIterable {
         case .ring: "ring"
         case .delivery: "delivery"
         case .memory: "memory"
+        case .idle: "the exporter thread, at rest and woken"
         }
     }
 }

@@ -84,6 +84,10 @@ struct BenchSuite {
         ring()
         group = .delivery
         try delivery()
+        group = .memory
+        try memory()
+        group = .idle
+        try idle()
         group = .host
         hostOverTheRun()
     }

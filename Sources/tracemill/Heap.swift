@@ -37,4 +37,23 @@ struct ArenaPageSource: PageSource {
     func release(_ pages: UnsafeMutableRawPointer, byteCount: Int) {
         unsafe dallocx(pages, flags & ~0x40)
     }
+
+    /// jemalloc keeps to sizes of its own: four for each power of two.
+    func footprintBytes(of byteCount: Int) -> Int {
+        nallocx(byteCount, flags)
+    }
+
+    /// Bytes allocated from the arena now, by jemalloc's statistics.
+    var heldBytes: UInt64 {
+        // Statistics are of the moment of the last epoch.
+        var epoch: UInt64 = 1
+        unsafe mallctl("epoch", nil, nil, &epoch, MemoryLayout<UInt64>.size)
+        return ["small", "large"].reduce(0) { sum, sizes in
+            var bytes = 0
+            var size = MemoryLayout<Int>.size
+            let status = unsafe mallctl(
+                "stats.arenas.\(arena).\(sizes).allocated", &bytes, &size, nil, 0)
+            return sum + (status == 0 ? UInt64(bytes) : 0)
+        }
+    }
 }

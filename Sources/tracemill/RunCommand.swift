@@ -83,7 +83,10 @@ struct RunCommand: ParsableCommand {
         options.sinkFaults = faults
         options.clock = clock.source
         options.allocatedBytesOfThread = { Heap.allocatedBytesOfThread() }
-        if let pages = ArenaPageSource() { options.pages = pages }
+        if let pages = ArenaPageSource() {
+            options.pages = pages
+            options.heldBytesOfPages = { pages.heldBytes }
+        }
         let progress = ProgressDisplay(name: compiled.scenario.name, isShown: !quiet)
         options.onProgress = { progress.update($0) }
 
@@ -91,6 +94,7 @@ struct RunCommand: ParsableCommand {
         let run: ScenarioRun
         do {
             run = try ScenarioRun(compiled, options: options)
+            if !json { Output.line("\(run.memoryStatement)\n") }
             let signals = SignalWatch { run.interrupt($0) }
             defer { signals.stop() }
             record = try run.run()

@@ -100,10 +100,10 @@ import TraceCore
         PipelineHarness.end(5, of: pipeline)
         let first = SystemThread { #expect(pipeline.forceFlush() == .completed) }
         server.waitForRequests(1)
-        let turns = pipeline.processor.exporterTurns
+        let turns = pipeline.processor.exporterWakeups
         let second = SystemThread { #expect(pipeline.forceFlush() == .completed) }
         // The exporter has seen the second flush while it had no body free for the first.
-        while pipeline.processor.exporterTurns == turns { sched_yield() }
+        while pipeline.processor.exporterWakeups == turns { sched_yield() }
         server.release()
         first.join()
         second.join()

@@ -252,7 +252,8 @@ enum Inflated {
 
     static func gzip(_ bytes: [UInt8]) -> [UInt8] {
         guard let compressor = try? GzipCompressor() else { return [] }
-        var buffer = ByteBuffer()
+        var buffer = CompressedBody(
+            capacityBytes: GzipCompressor.bytesMax(of: bytes.count), pages: MappedPageSource())
         unsafe bytes.withUnsafeBytes { unsafe compressor.compress($0, into: &buffer) }
         return unsafe Array(buffer.bytes)
     }

@@ -184,9 +184,9 @@ import TraceCore
 
     // MARK: By the clock
 
-    /// Waits until the thread has made so many turns.
-    private func waitForTurns(_ count: UInt64, of pipeline: TracingPipeline) {
-        while pipeline.processor.exporterTurns < count { usleep(1_000) }
+    /// Waits until the thread has woken so many times.
+    private func waitForWakeups(_ count: UInt64, of pipeline: TracingPipeline) {
+        while pipeline.processor.exporterWakeups < count { usleep(1_000) }
     }
 
     @Test(
@@ -213,17 +213,17 @@ import TraceCore
     func quiet() throws {
         let exporter = InMemoryExporter()
         let pipeline = try pipeline(exporter) { $0.sweeper.intervalMs = 1 }
-        // A busy machine may be late with the turns that are due, so it gets several tries; a timer that
-        // goes on would make a hundred turns in each.
+        // A busy machine may be late with what is due, so it gets several tries; a timer that
+        // goes on would wake it a hundred times in each.
         func isStill(_ comment: Comment) {
             for _ in 0..<30 {
-                let before = pipeline.processor.exporterTurns
+                let before = pipeline.processor.exporterWakeups
                 usleep(100_000)
-                if pipeline.processor.exporterTurns == before { return }
+                if pipeline.processor.exporterWakeups == before { return }
             }
             Issue.record(comment)
         }
-        waitForTurns(1, of: pipeline)
+        waitForWakeups(1, of: pipeline)
         isStill("no span at all")
         PipelineHarness.end(3, of: pipeline)
         #expect(pipeline.forceFlush() == .completed)
@@ -233,7 +233,7 @@ import TraceCore
         isStill("after a sweep")
         let young = live(1, of: pipeline, old: false)[0]
         // While something lives it does look, once an interval.
-        waitForTurns(pipeline.processor.exporterTurns + 10, of: pipeline)
+        waitForWakeups(pipeline.processor.exporterWakeups + 10, of: pipeline)
         young.end()
         #expect(pipeline.forceFlush() == .completed)
         isStill("after the last end")

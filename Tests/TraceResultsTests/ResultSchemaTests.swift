@@ -26,6 +26,7 @@ struct ResultSchemaTests {
         try check(RunRecord.self, definitions["run"])
         try check(LoadFacts.self, definitions["load"])
         try check(HostConditions.self, definitions["host"])
+        try check(MemoryFacts.self, definitions["memory"])
         try check(ConservationLedger.self, definitions["ledger"])
         try check(IssuedCounts.self, definitions["issued"])
         try check(TracerCounts.self, definitions["tracer"])

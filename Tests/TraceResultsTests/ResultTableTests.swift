@@ -30,6 +30,7 @@ struct ResultTableTests {
           CPU, all threads                  312 ns
           on the wire                       41.5 B  243 B of protobuf
           allocated                            0 B
+          held for spans                  90.0 MiB  of at most 400 MiB, as stated
           peak memory                     83.9 MiB  in all
 
           spans by fate                  1,998,000         ended

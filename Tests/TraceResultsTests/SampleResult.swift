@@ -36,6 +36,15 @@ enum SampleResult {
         run.load.lateStarts = 12
         run.host.stealShare = 0.01
         run.host.cpuPressureShare = 0.25
+        var memory = MemoryFacts()
+        memory.statedStoreBytes = 140 << 20
+        memory.statedRingBytes = 130 << 20
+        memory.statedBodiesBytes = 128 << 20
+        memory.statedExporterBytes = 2 << 20
+        memory.heldBytes = 90 << 20
+        memory.residentBeforeBytes = 12 << 20
+        memory.peakResidentBytes = 88_000_000
+        run.memory = memory
 
         var tracer = TracerCounts()
         tracer.startCalls = 1_999_960

@@ -20,6 +20,12 @@ public struct BatchSettings: Sendable, Equatable {
     /// (OTEL_BSP_EXPORT_TIMEOUT); 0 means no limit.
     public var exportTimeoutMs = 30_000
     public var whenFull = QueueFullPolicy.drop
+    /// Memory for a request body, bytes; there is a body more than there are connections. A batch whose
+    /// request would be longer goes out in parts; a span that fits into none is dropped, and counted. From
+    /// 64 KiB to 64 MiB, the longest request there may be.
+    public var bodyBytesMax = Self.bodyBytesLimits.upperBound
+
+    static let bodyBytesLimits = 64 << 10...64 << 20
 
     public init() {}
 
@@ -38,6 +44,13 @@ public struct BatchSettings: Sendable, Equatable {
         guard (0...Int(Int32.max)).contains(exportTimeoutMs) else {
             throw .invalidSetting(
                 name: "exportTimeoutMs", reason: "milliseconds from 0 (no limit) to \(Int32.max)")
+        }
+        guard Self.bodyBytesLimits.contains(bodyBytesMax) else {
+            throw .invalidSetting(
+                name: "bodyBytesMax",
+                reason:
+                    "bytes from \(Self.bodyBytesLimits.lowerBound) to \(Self.bodyBytesLimits.upperBound)"
+            )
         }
     }
 }

@@ -94,6 +94,7 @@ struct ConfigurationSetting: Sendable {
             ["OTEL_BSP_EXPORT_TIMEOUT", "OTEL_BSP_EXPORT_TIMEOUT_MILLIS"]
         ) { orNone($0.batch.exportTimeoutMs) },
         Self("batch.whenFull") { $0.batch.whenFull.rawValue },
+        Self("batch.bodyBytesMax") { "\($0.batch.bodyBytesMax)" },
         Self("additionalProcessors", ["OTEL_TRACES_EXPORTER"]) {
             list($0.additionalProcessors.map(\.summary))
         },

@@ -25,6 +25,9 @@ public enum ProcessorChoice: Sendable {
     case simple
 }
 
+/// Gets a body, whose bytes are good until it returns, and how many spans are in it.
+package typealias BodyTap = @Sendable (_ body: RawSpan, _ spans: Int) -> Void
+
 /// A pipeline's configuration. A plain value: change what is needed, then make a ``TracingPipeline``.
 public struct TracingConfiguration: Sendable {
     /// No span records; contexts still pass through (OTEL_SDK_DISABLED).
@@ -66,6 +69,9 @@ public struct TracingConfiguration: Sendable {
     public var keepsLedger = false
     /// Called as each batch is settled, on the exporter thread.
     public var observer: BatchObserver?
+    /// Sees each body of the first processor as it is built, on the exporter thread: for measurements that
+    /// need the very bytes that are sent.
+    package var bodyTap: BodyTap?
     /// The pipeline's own figures go there by the clock; nil: nowhere.
     public var metrics: PipelineMetricsSettings?
     public var logger = Logger(label: "tracemill.pipeline")

@@ -53,6 +53,9 @@ final class HTTPTransfer {
     static let responseBytesMax = 4 << 20
     /// libcurl keeps each header line; a flood of them ends the transfer.
     static let headerBytesMax = 256 << 10
+    /// What libcurl copies a body through, a part at a time. Large bodies go twice as fast as with its
+    /// usual 64 KiB.
+    static let uploadBufferBytes = 1 << 20
     private static let keptResponseCapacityMax = 64 << 10
 
     let handle: UnsafeMutableRawPointer
@@ -117,7 +120,7 @@ final class HTTPTransfer {
         try set(CURLOPT_TCP_NODELAY, 1)
         try set(CURLOPT_TCP_KEEPALIVE, 1)
         try set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2))
-        try set(CURLOPT_UPLOAD_BUFFERSIZE, 1 << 20)
+        try set(CURLOPT_UPLOAD_BUFFERSIZE, Self.uploadBufferBytes)
         // Without it, giving up on a name server that swallows the question waits for it all the same.
         try set(CURLOPT_QUICK_EXIT, 1)
         let user = unsafe Unmanaged.passUnretained(self).toOpaque()

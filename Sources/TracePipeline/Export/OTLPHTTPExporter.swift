@@ -38,16 +38,16 @@ final class OTLPHTTPExporter {
         var firstSentNs: UInt64 = 0
         var lastSentNs: UInt64 = 0
 
-        init(transfer: HTTPTransfer, settings: OTLPHTTPSettings) {
+        init(transfer: HTTPTransfer, buffers: consuming RequestBuffers) {
             self.transfer = transfer
-            buffers = RequestBuffers(settings)
+            self.buffers = buffers
             unsafe payload = UnsafeRawBufferPointer(start: nil, count: 0)
         }
     }
 
     let slotCount: Int
     /// The largest body that may be handed over, bytes.
-    var bodyBytesMax: Int { encoder.bodyBytesMax }
+    let bodyBytesMax: Int
     private let settings: OTLPHTTPSettings
     private let multi: UnsafeMutableRawPointer
     private let headers: UnsafeMutablePointer<curl_slist>?
@@ -64,9 +64,13 @@ final class OTLPHTTPExporter {
     /// No attempt is begun from here on; nil before shutdown.
     private var shutdownDeadlineNs: UInt64?
 
-    /// - Parameter slotCount: batches held at once: in flight, and one more being built or waiting.
+    /// - Parameters:
+    ///   - slotCount: batches held at once: in flight, and one more being built or waiting.
+    ///   - bodyCapacityBytes: the largest body that the owner can hand over.
+    ///   - pages: where compressed bodies are kept.
     init(
-        settings: OTLPHTTPSettings, slotCount: Int, logger: Logger
+        settings: OTLPHTTPSettings, slotCount: Int, bodyCapacityBytes: Int = .max,
+        pages: any PageSource = MappedPageSource(), logger: Logger
     ) throws(ConfigurationError) {
         try settings.validate()
         CurlLibrary.prepare()
@@ -80,6 +84,7 @@ final class OTLPHTTPExporter {
         diagnostics = ExportDiagnostics(
             logger: logger, endpoint: settings.printableEndpoint, secrets: settings.secrets)
         encoder = try RequestEncoder(settings)
+        bodyBytesMax = min(encoder.bodyBytesMax, bodyCapacityBytes)
         unsafe tracemill_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, settings.connections)
         unsafe tracemill_curl_multi_set_long(
             multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, settings.connections)
@@ -87,7 +92,8 @@ final class OTLPHTTPExporter {
             slots.append(
                 Slot(
                     transfer: try unsafe HTTPTransfer(settings: settings, sharedHeaders: headers),
-                    settings: settings))
+                    buffers: RequestBuffers(
+                        settings, bodyCapacityBytes: bodyBytesMax, pages: pages)))
         }
     }
 

@@ -26,30 +26,63 @@ enum UnsendableBody: Error, CustomStringConvertible {
 /// The memory that one request is written into, used again for the next.
 struct RequestBuffers: ~Copyable {
     fileprivate var json: JSONWriter
-    fileprivate var compressed = ByteBuffer()
+    fileprivate var compressed: CompressedBody
 
-    init(_ settings: OTLPHTTPSettings) {
+    /// - Parameter bodyCapacityBytes: the longest body that comes.
+    init(_ settings: OTLPHTTPSettings, bodyCapacityBytes: Int, pages: any PageSource) {
         json = JSONWriter(bytesMax: settings.requestBytesMax)
+        compressed = CompressedBody(
+            capacityBytes: Self.compressedBytesMax(settings, bodyCapacityBytes), pages: pages)
+    }
+
+    /// Bytes that the buffers of one request may come to hold.
+    static func footprint(
+        _ settings: OTLPHTTPSettings, bodyCapacityBytes: Int, pages: some PageSource
+    ) -> (jsonBytes: Int, compressedBytes: Int) {
+        let compressed = compressedBytesMax(settings, bodyCapacityBytes)
+        return (
+            settings.encoding == .json ? payloadBytesMax(settings, bodyCapacityBytes) : 0,
+            compressed > 0 ? pages.footprintBytes(of: compressed) : 0
+        )
+    }
+
+    private static func compressedBytesMax(
+        _ settings: OTLPHTTPSettings, _ bodyCapacityBytes: Int
+    ) -> Int {
+        settings.compression == .gzip
+            ? GzipCompressor.bytesMax(of: payloadBytesMax(settings, bodyCapacityBytes)) : 0
+    }
+
+    /// The longest request before compression.
+    private static func payloadBytesMax(
+        _ settings: OTLPHTTPSettings, _ bodyCapacityBytes: Int
+    ) -> Int {
+        switch settings.encoding {
+        case .protobuf: bodyCapacityBytes
+        case .json:
+            min(settings.requestBytesMax, bodyCapacityBytes * OTLPJSONTranscoder.growthMax)
+        }
     }
 }
 
 /// Writes bodies the way the settings ask for.
 struct RequestEncoder {
     private let encoding: OTLPEncoding
-    private let requestBytesMax: Int
     private let compressor: GzipCompressor?
 
     init(_ settings: OTLPHTTPSettings) throws(ConfigurationError) {
         encoding = settings.encoding
-        requestBytesMax = settings.requestBytesMax
+        bodyBytesMax = Self.bodyBytesMax(settings)
         compressor = settings.compression == .gzip ? try GzipCompressor() : nil
     }
 
     /// The largest body whose request keeps to 64 MiB before compression.
-    var bodyBytesMax: Int {
-        switch encoding {
-        case .protobuf: requestBytesMax
-        case .json: requestBytesMax / OTLPJSONTranscoder.growthMax
+    let bodyBytesMax: Int
+
+    static func bodyBytesMax(_ settings: OTLPHTTPSettings) -> Int {
+        switch settings.encoding {
+        case .protobuf: settings.requestBytesMax
+        case .json: settings.requestBytesMax / OTLPJSONTranscoder.growthMax
         }
     }
 

@@ -79,7 +79,9 @@ struct PipelineAssembly {
                         observer: Self.observer(
                             index == 0 ? configuration.observer : nil, report,
                             plan.account.exporter),
-                        chores: index == 0 ? chores : [], logger: configuration.logger))
+                        bodyTap: index == 0 ? configuration.bodyTap : nil,
+                        chores: index == 0 ? chores : [], pages: configuration.recorder.pages,
+                        logger: configuration.logger))
             }
         } catch {
             for processor in exporting { _ = processor.shutdown(timeoutMs: 0) }
@@ -101,13 +103,32 @@ struct PipelineAssembly {
 
     // MARK: Exporting processors
 
+    /// What an exporting processor is made from.
+    typealias ExportSettings = (batch: BatchSettings, exporter: ExporterChoice, isSimple: Bool)
+
+    static func primarySettings(_ configuration: TracingConfiguration) -> ExportSettings {
+        if case .simple = configuration.processor {
+            return (configuration.batch.ofSingleSpans, configuration.exporter, true)
+        }
+        return (configuration.batch, configuration.exporter, false)
+    }
+
+    /// - Returns: nil for a custom processor, which exports nothing here.
+    static func settings(
+        of additional: AdditionalProcessor, _ configuration: TracingConfiguration
+    ) -> ExportSettings? {
+        switch additional {
+        case .batch(let settings, let choice): (settings, choice, false)
+        case .simple(let choice): (configuration.batch.ofSingleSpans, choice, true)
+        case .custom: nil
+        }
+    }
+
     private static func primaryPlan(
         _ configuration: TracingConfiguration, _ names: inout ComponentNames
     ) throws(ConfigurationError) -> Plan {
-        var isSimple = false
-        if case .simple = configuration.processor { isSimple = true }
-        let batch = isSimple ? configuration.batch.ofSingleSpans : configuration.batch
-        var exporter = configuration.exporter
+        let (batch, choice, isSimple) = primarySettings(configuration)
+        var exporter = choice
         // Only the first: a sink keeps one set of numbers.
         if case .otlp(var settings) = exporter, configuration.keepsLedger {
             settings.numbersBatches = true
@@ -126,15 +147,8 @@ struct PipelineAssembly {
         _ additional: AdditionalProcessor, _ configuration: TracingConfiguration,
         following first: SpanRecorder, _ names: inout ComponentNames
     ) throws(ConfigurationError) -> Plan {
-        let batch: BatchSettings
-        let exporter: ExporterChoice
-        var isSimple = false
-        switch additional {
-        case .batch(let settings, let choice): (batch, exporter) = (settings, choice)
-        case .simple(let choice):
-            (batch, exporter) = (configuration.batch.ofSingleSpans, choice)
-            isSimple = true
-        case .custom: preconditionFailure("a custom processor has no exporter")
+        guard let (batch, exporter, isSimple) = settings(of: additional, configuration) else {
+            preconditionFailure("a custom processor has no exporter")
         }
         var options = recorderOptions(configuration, batch)
         options.timeOneIn = 0
@@ -164,7 +178,7 @@ struct PipelineAssembly {
             batch: batch, exporter: exporter, isSimple: isSimple)
     }
 
-    private static func recorderOptions(
+    static func recorderOptions(
         _ configuration: TracingConfiguration, _ batch: BatchSettings
     ) -> RecorderOptions {
         var options = configuration.recorder

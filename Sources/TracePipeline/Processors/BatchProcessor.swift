@@ -15,6 +15,8 @@ public final class BatchProcessor: Sendable {
     private let thread: SystemThread
     private let joined = Monitor(false)
     private let logger: Logger
+    /// What exporter threads are called in `/proc/self/task`, `top -H` and debuggers.
+    public static let threadName = "trace-exporter"
     /// How long a shutdown waits for the thread beyond its deadline, to say what became of all spans.
     private static let graceNs: UInt64 = 500_000_000
 
@@ -23,10 +25,13 @@ public final class BatchProcessor: Sendable {
     /// - Parameters:
     ///   - account: whose recorder's queue is drained; it must have no other consumer.
     ///   - observer: called on the exporter thread as each batch is settled.
+    ///   - bodyTap: called there with each body before it is handed over.
     ///   - chores: run on the exporter thread by the clock; from here on nobody else's.
+    ///   - pages: where request bodies are kept.
     init(
         account: ProcessorAccount, settings: BatchSettings, exporter: ExporterChoice,
-        observer: BatchObserver?, chores: [any ExporterChore] = [], logger: Logger
+        observer: BatchObserver?, bodyTap: BodyTap? = nil, chores: [any ExporterChore] = [],
+        pages: any PageSource = MappedPageSource(), logger: Logger
     ) throws(ConfigurationError) {
         try settings.validate()
         let loopExporter: ExportLoop.Exporter
@@ -34,7 +39,8 @@ public final class BatchProcessor: Sendable {
         case .otlp(let otlp):
             loopExporter = .http(
                 try OTLPHTTPExporter(
-                    settings: otlp, slotCount: otlp.connections + 1, logger: logger))
+                    settings: otlp, slotCount: otlp.connections + 1,
+                    bodyCapacityBytes: settings.bodyCapacityBytes, pages: pages, logger: logger))
         case .console(let format): loopExporter = .custom(ConsoleExporter(format: format))
         case .none: loopExporter = .custom(NoneExporter())
         case .custom(let custom): loopExporter = .custom(custom)
@@ -42,10 +48,10 @@ public final class BatchProcessor: Sendable {
         // Safe because the loop is handed to its thread and used by nobody else.
         nonisolated(unsafe) let loop = ExportLoop(
             account: account, settings: settings, exporter: loopExporter, observer: observer,
-            chores: chores)
+            bodyTap: bodyTap, chores: chores, pages: pages)
         self.account = account
         self.logger = logger
-        thread = SystemThread { unsafe loop.run() }
+        thread = SystemThread(name: Self.threadName) { unsafe loop.run() }
     }
 
     deinit {
@@ -146,6 +152,7 @@ public final class BatchProcessor: Sendable {
     /// Where every ended span is, now. Any thread.
     public var ledger: PipelineLedger { account.ledger }
 
-    /// Turns of the exporter thread's loop so far: it stands still while nothing happens.
-    public var exporterTurns: UInt64 { account.turns }
+    /// Times that the exporter thread was woken so far, or woke since its time had come: it stands still
+    /// while nothing happens.
+    public var exporterWakeups: UInt64 { account.wakeups }
 }

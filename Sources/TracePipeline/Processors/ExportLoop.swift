@@ -31,8 +31,8 @@ final class ExportLoop {
         var isBusy = false
         var record: BatchRecord?
 
-        init(bodyBytesMax: Int) {
-            body = ExportBody(capacityBytes: bodyBytesMax)
+        init(bodyBytesMax: Int, pages: any PageSource) {
+            body = ExportBody(capacityBytes: bodyBytesMax, pages: pages)
         }
     }
 
@@ -42,10 +42,13 @@ final class ExportLoop {
     private let settings: BatchSettings
     private let exporter: Exporter
     private let observer: BatchObserver?
+    private let bodyTap: BodyTap?
     private let chores: [any ExporterChore]
     private let slots: [BatchSlot]
 
     private var lastNumber: UInt64 = 0
+    /// Times that the thread has slept.
+    private var wakeups: UInt64 = 0
     /// When the oldest pending span was first seen; nil while the queue is empty.
     private var firstPendingNs: UInt64?
     /// The flush for which the queue is being drained; nil when none is.
@@ -60,7 +63,8 @@ final class ExportLoop {
 
     init(
         account: ProcessorAccount, settings: BatchSettings, exporter: Exporter,
-        observer: BatchObserver?, chores: [any ExporterChore]
+        observer: BatchObserver?, bodyTap: BodyTap?, chores: [any ExporterChore],
+        pages: any PageSource
     ) {
         recorder = account.recorder
         queue = recorder.queue
@@ -68,13 +72,14 @@ final class ExportLoop {
         self.settings = settings
         self.exporter = exporter
         self.observer = observer
+        self.bodyTap = bodyTap
         self.chores = chores
         let (count, bodyBytesMax) =
             switch exporter {
             case .http(let http): (http.slotCount, http.bodyBytesMax)
-            case .custom: (1, OTLPHTTPSettings.requestBytesMax)
+            case .custom: (1, settings.bodyCapacityBytes)
             }
-        slots = (0..<count).map { _ in BatchSlot(bodyBytesMax: bodyBytesMax) }
+        slots = (0..<count).map { _ in BatchSlot(bodyBytesMax: bodyBytesMax, pages: pages) }
     }
 
     /// Runs until shut down.
@@ -95,7 +100,7 @@ final class ExportLoop {
 
     private func takeRequests() {
         let (flushRequested, deadlineNs) = control.monitor.withLock { state in
-            state.turns += 1
+            state.wakeups = wakeups
             return (state.flushRequested, state.shutdownDeadlineNs)
         }
         lastRequested = flushRequested
@@ -207,6 +212,7 @@ final class ExportLoop {
         slot.record = record
         slot.isBusy = true
         control.monitor.withLock { $0.ledger.begin(record.totals) }
+        if let bodyTap { unsafe bodyTap(RawSpan(_unsafeBytes: slot.body.bytes), spans) }
         let deadlineNs =
             settings.exportTimeoutMs == 0
             ? UInt64.max
@@ -295,6 +301,7 @@ final class ExportLoop {
         case .custom:
             isSignalled = MonotonicTime.poll(queue.eventFileDescriptor, untilNs: untilNs)
         }
+        wakeups += 1
         queue.disarm()
         if isSignalled { queue.acknowledgeWakeup() }
     }

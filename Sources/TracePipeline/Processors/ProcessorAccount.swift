@@ -50,7 +50,7 @@ final class ProcessorAccount: Sendable {
         isOwnProcess ? control.monitor.withLock { $0.durations } : ExportDurations()
     }
 
-    var turns: UInt64 { isOwnProcess ? control.monitor.withLock { $0.turns } : 0 }
+    var wakeups: UInt64 { isOwnProcess ? control.monitor.withLock { $0.wakeups } : 0 }
 }
 
 /// Gives the components of one pipeline names that stay the same from run to run: `<type>/<number>`.

@@ -16,8 +16,8 @@ final class ProcessorControl: Sendable {
         var isAbandoned = false
         var ledger = PipelineLedger()
         var durations = ExportDurations()
-        /// Turns of the exporter thread's loop: wake-ups.
-        var turns: UInt64 = 0
+        /// Times that the exporter thread has slept and was woken, or its time had come.
+        var wakeups: UInt64 = 0
     }
 
     let monitor = Monitor(State())

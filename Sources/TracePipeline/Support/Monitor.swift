@@ -74,21 +74,38 @@ final class SystemThread: @unchecked Sendable {
     private let handle: pthread_t
 
     private final class Body {
+        let name: String?
         let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+        init(_ name: String?, _ run: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.run = run
+        }
     }
 
-    init(_ run: @escaping @Sendable () -> Void) {
-        let body = unsafe Unmanaged.passRetained(Body(run))
+    /// - Parameter name: up to 15 bytes, for who looks at the process's threads.
+    init(name: String? = nil, _ run: @escaping @Sendable () -> Void) {
+        let body = unsafe Unmanaged.passRetained(Body(name, run))
         var handle = pthread_t()
         let status = unsafe pthread_create(
             &handle, nil,
             { raw in
-                unsafe Unmanaged<Body>.fromOpaque(raw!).takeRetainedValue().run()
+                let body = unsafe Unmanaged<Body>.fromOpaque(raw!).takeRetainedValue()
+                if let name = body.name { SystemThread.setName(name) }
+                body.run()
                 return nil
             }, body.toOpaque())
         precondition(status == 0, "no thread for the exporter: the process is at its limit")
         self.handle = handle
+    }
+
+    /// Names the calling thread. By way of the file, since Glibc's module leaves `pthread_setname_np` out;
+    /// a process that may not write there does without names.
+    private static func setName(_ name: String) {
+        let descriptor = unsafe open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        let bytes = Array(name.utf8.prefix(15))
+        _ = unsafe write(descriptor, bytes, bytes.count)
+        close(descriptor)
     }
 
     var isCurrent: Bool { pthread_equal(handle, pthread_self()) != 0 }
