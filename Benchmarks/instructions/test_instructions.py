@@ -191,6 +191,13 @@ class Counting(unittest.TestCase):
         count = instructions.Count([profile(500, 8192), profile(500, 16384)], "tracemill")
         self.assertEqual(count.calls, {"references": 1, "allocation": 1, "exclusivity": 0})
 
+    def test_another_clock_is_another_path(self):
+        cycles, system = self.count(100), self.count(100)
+        cycles.functions = {"$s9TraceCore": 90.0, "clock_gettime": 0.1}
+        system.functions = {"$s9TraceCore": 90.0, "clock_gettime@@GLIBC_2.17": 12.0}
+        self.assertIsNone(instructions.other_path({"piece": cycles}))
+        self.assertIn("clock_gettime", instructions.other_path({"piece": system}))
+
     def test_another_compiler_is_said_and_not_compared(self):
         with mock.patch("platform.machine", return_value="x86_64"), mock.patch(
                 "shutil.which", return_value="/usr/bin/it"), mock.patch(
