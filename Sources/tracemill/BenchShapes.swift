@@ -172,3 +172,16 @@ struct NoSpan: SpanShape {
 
     func description(of number: Int) -> DescribedSpan { DescribedSpan(name: "") }
 }
+
+/// Integer work of about a span's length, which shares nothing: what a second thread can bring at best.
+struct IntegerWork: SpanShape {
+    let name = "integer work"
+
+    @inline(__always)
+    func make(_ tracer: Tracer, _ number: Int, at unixNano: UInt64?) -> SpanContext {
+        keep(HostPace.wide(UInt64(number), steps: 100))
+        return .invalid
+    }
+
+    func description(of number: Int) -> DescribedSpan { DescribedSpan(name: "") }
+}

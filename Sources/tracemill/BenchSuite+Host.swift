@@ -19,7 +19,7 @@ struct HostPace {
     static func now() -> HostPace {
         var pace = HostPace()
         pace.chainNs = cpuNs { repeated(chain) } / Double(rounds)
-        pace.wideNs = cpuNs { repeated(wide) } / Double(rounds)
+        pace.wideNs = cpuNs { repeated { wide($0, steps: steps) } } / Double(rounds)
         return pace
     }
 
@@ -45,8 +45,9 @@ struct HostPace {
         return value
     }
 
+    /// So many rounds of six operations that do not wait for one another.
     @inline(never)
-    private static func wide(_ start: UInt64) -> UInt64 {
+    static func wide(_ start: UInt64, steps: Int) -> UInt64 {
         var (a, b, c) = (start, start &+ 1, start &+ 2)
         var (d, e, f) = (start &+ 3, start &+ 4, start &+ 5)
         for step in 0..<UInt64(steps) {

@@ -47,17 +47,17 @@ extension BenchSuite {
             let shared = (0..<2).map { _ in HeapStrings(areAll: areAll, texts: texts) }
             try verify(shared)
             let team = try ProducerTeam(clock: clock)
-            let rounds = scaled(12)
-            var overlaps: [Double] = []
+            let rounds = scaled(36)
+            var outcomes: [ProducerTeam.Outcome] = []
             try measure(
                 rows,
                 notes: { _ in
-                    [String](repeating: ProducerTeam.text(overlaps: overlaps), count: 2)
+                    [String](repeating: ProducerTeam.text(outcomes), count: 2)
                 }
             ) { _ in
                 let first = try team.run(own, rounds: rounds)
                 let second = try team.run(shared, rounds: rounds)
-                overlaps.append(second.overlap)
+                outcomes.append(second)
                 return [
                     BenchSample(first.spanNs), BenchSample(second.spanNs, beside: first.spanNs),
                 ]

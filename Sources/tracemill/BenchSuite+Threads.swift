@@ -12,28 +12,35 @@ extension BenchSuite {
         try endLatency()
     }
 
-    /// One thread's CPU time for a span while it is alone, and while another does the same.
+    /// One thread's CPU time for a span while it is alone, and while another does the same; beside it the
+    /// same for work that shares nothing but what the two cores share.
     private mutating func secondProducer() throws {
         let rows = [
             BenchRow("oneProducerSpanNs", "one thread, own CPU time a span"),
             BenchRow("twoProducersSpanNs", "two threads, each its own", beside: "one thread"),
-            BenchRow("twoProducersFactor", "two threads do the work of", unit: "×", beside: ""),
+            BenchRow(
+                "twoProducersFactor", "two threads do the work of", unit: "×",
+                beside: "integer work"),
         ]
         guard isAnyWanted(rows) else { return }
         let shape = FiveAttributes()
         try verify([shape, shape])
         let team = try ProducerTeam(clock: clock)
-        let rounds = scaled(12)
-        var overlaps: [Double] = []
+        let rounds = scaled(36)
+        var outcomes: [ProducerTeam.Outcome] = []
         try measure(
-            rows, notes: { _ in ["", ProducerTeam.text(overlaps: overlaps), ""] }
+            rows, notes: { _ in ["", ProducerTeam.text(outcomes), ""] }
         ) { _ in
             let one = try team.run([shape], rounds: rounds)
             let two = try team.run([shape, shape], rounds: rounds)
-            overlaps.append(two.overlap)
+            let work = IntegerWork()
+            let oneWorks = try team.run([work], rounds: rounds, areSpans: false)
+            let twoWork = try team.run([work, work], rounds: rounds, areSpans: false)
+            outcomes.append(two)
             return [
                 BenchSample(one.spanNs), BenchSample(two.spanNs, beside: one.spanNs),
-                BenchSample(2 * one.spanNs / two.spanNs),
+                BenchSample(
+                    2 * one.spanNs / two.spanNs, beside: 2 * oneWorks.spanNs / twoWork.spanNs),
             ]
         }
         try team.check("two producers")

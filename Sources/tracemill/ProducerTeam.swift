@@ -14,12 +14,18 @@ final class ProducerTeam {
     }
 
     struct Outcome: Sendable {
-        /// CPU time of the threads, each its own, for one of their spans.
+        /// CPU time of the threads, each its own, for one of their spans: over the rounds in which they
+        /// were at work together, where there are any.
         var spanNs: Double
         /// How much of the time between the first begin and the last end of a round all were at work, on
         /// a core each: by their begins and ends, and by how much of the time between they had a core.
         var overlap: Double
+        /// The share of rounds that count; zero: none, so all were taken.
+        var counted: Double
     }
+
+    /// A round in which the threads were together for less is left out: neighbours had the cores.
+    private static let overlapMin = 0.8
 
     /// When a thread began and ended a round, and the CPU time it took.
     private struct Stretch: Sendable {
@@ -28,7 +34,10 @@ final class ProducerTeam {
     }
 
     /// `rounds` rounds of 8,192 spans on as many threads as there are shapes.
-    func run<Shape: SpanShape>(_ shapes: [Shape], rounds: Int) throws -> Outcome {
+    /// - Parameter areSpans: off for a shape that makes none.
+    func run<Shape: SpanShape>(
+        _ shapes: [Shape], rounds: Int, areSpans: Bool = true
+    ) throws -> Outcome {
         let threads = shapes.count
         precondition(threads <= Self.threadsMax)
         let start = RoundBarrier(parties: threads + 1)
@@ -51,45 +60,62 @@ final class ProducerTeam {
                     }
                     stretches.append(
                         Stretch(beganNs: beganNs, endedNs: TraceClock.monotonicNs, cpuNs: cost))
-                    end.wait()
+                    end.wait(staysAwake: false)
                 } else {
-                    end.wait()
+                    end.wait(staysAwake: false)
                     drainer.drain()
                 }
             }
             return stretches
         }
-        rig.note(made: threads * rounds * Self.burstSpans)
+        if areSpans { rig.note(made: threads * rounds * Self.burstSpans) }
         return Self.outcome(Array(stretches.prefix(threads)), rounds: rounds)
     }
 
     private static func outcome(_ stretches: [[Stretch]], rounds: Int) -> Outcome {
-        let total = stretches.joined().reduce(0.0) { $0 + $1.cpuNs }
-        var (together, whole) = (0.0, 0.0)
-        for round in 0..<rounds {
-            let all = stretches.map { $0[round] }
-            let lastBegin = all.map(\.beganNs).max() ?? 0
-            let firstEnd = all.map(\.endedNs).min() ?? 0
-            let begin = all.map(\.beganNs).min() ?? 0
-            let end = all.map(\.endedNs).max() ?? 0
-            // A neighbour that takes a core from one leaves the other alone.
-            let onCore = all.reduce(1.0) { share, stretch in
-                share * min(1, stretch.cpuNs / Double(max(1, stretch.endedNs - stretch.beganNs)))
-            }
-            together += firstEnd > lastBegin ? Double(firstEnd - lastBegin) * onCore : 0
-            whole += Double(end - begin)
+        let all = (0..<rounds).map { round in
+            let stretches = stretches.map { $0[round] }
+            return (
+                cpuNs: stretches.reduce(0) { $0 + $1.cpuNs } / Double(stretches.count),
+                overlap: overlap(stretches)
+            )
         }
+        let together = all.filter { $0.overlap >= overlapMin }
+        let counted = together.count >= 3 ? together : all
+        let count = Double(counted.count)
         return Outcome(
-            spanNs: total / Double(stretches.count * rounds * burstSpans),
-            overlap: together / max(1, whole))
+            spanNs: counted.reduce(0) { $0 + $1.cpuNs } / (count * Double(burstSpans)),
+            overlap: counted.reduce(0) { $0 + $1.overlap } / count,
+            counted: together.count >= 3 ? count / Double(rounds) : 0)
+    }
+
+    /// How much of a round all were at work.
+    private static func overlap(_ all: [Stretch]) -> Double {
+        let lastBegin = all.map(\.beganNs).max() ?? 0
+        let firstEnd = all.map(\.endedNs).min() ?? 0
+        let begin = all.map(\.beganNs).min() ?? 0
+        let end = all.map(\.endedNs).max() ?? 0
+        guard firstEnd > lastBegin else { return 0 }
+        // A neighbour that takes a core from one leaves the other alone.
+        let onCore = all.reduce(1.0) { share, stretch in
+            share * min(1, stretch.cpuNs / Double(max(1, stretch.endedNs - stretch.beganNs)))
+        }
+        return Double(firstEnd - lastBegin) / Double(end - begin) * onCore
     }
 
     func check(_ what: String) throws { try rig.check(what) }
 
-    /// For the table: how much of it was really at the same time.
-    static func text(overlaps: [Double]) -> String {
-        let percent = Int((BenchFigure.median(overlaps) * 100).rounded())
-        return "at the same time \(percent)% of it"
+    /// For the table: how much of it was really at the same time, and how many rounds that were.
+    static func text(_ outcomes: [Outcome]) -> String {
+        func percent(_ shares: [Double]) -> String {
+            "\(Int((BenchFigure.median(shares) * 100).rounded()))%"
+        }
+        let overlap = percent(outcomes.map(\.overlap))
+        guard BenchFigure.median(outcomes.map(\.counted)) > 0 else {
+            return "at the same time only \(overlap) of it: neighbours had the cores"
+        }
+        return
+            "at the same time \(overlap) of it, \(percent(outcomes.map(\.counted))) of the rounds"
     }
 
     /// The rig in the hands of the one thread that drains.

@@ -66,8 +66,7 @@ enum ProducerThreads {
     }
 }
 
-/// Where threads wait for one another, again and again. They stay awake for a moment, then sleep between
-/// looks: rounds begin together, and who waits long takes no time from others.
+/// Where threads wait for one another, again and again, and sleep between looks.
 final class RoundBarrier: Sendable {
     private let parties: Int
     private let arrived = Atomic<Int>(0)
@@ -77,8 +76,10 @@ final class RoundBarrier: Sendable {
     init(parties: Int) { self.parties = parties }
 
     /// Waits until all parties have called it. False when they never will.
+    /// - Parameter staysAwake: for a moment. Who sleeps at once leaves the units of a core that is shared
+    ///   with another thread to that thread.
     @discardableResult
-    func wait() -> Bool {
+    func wait(staysAwake: Bool = true) -> Bool {
         let current = round.load(ordering: .acquiring)
         if arrived.add(1, ordering: .acquiringAndReleasing).newValue == parties {
             arrived.store(0, ordering: .relaxed)
@@ -90,7 +91,7 @@ final class RoundBarrier: Sendable {
         while round.load(ordering: .acquiring) == current {
             if isGivenUp.load(ordering: .relaxed) { return false }
             looks += 1
-            if looks < 2_000 { sched_yield() } else { usleep(20) }
+            if staysAwake, looks < 2_000 { sched_yield() } else { usleep(20) }
         }
         return true
     }
