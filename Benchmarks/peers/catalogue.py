@@ -65,11 +65,7 @@ PEERS = (
         name="python", title="opentelemetry-python", package="opentelemetry-sdk", registry="PyPI",
         worker="opentelemetry_sdk.py", delivered_spans=15_000),
     Peer(
-        name="otlp-proto", title="… its spans, encoded by otlp-proto (Rust)", package="otlp-proto",
-        registry="PyPI", worker="otlp_proto_encoder.py", sends=frozenset(),
-        missing=dict.fromkeys(("sampled", "unsampled", "delivered", "memory"), NOT_ASKED)),
-    Peer(
-        name="fastotel", title="… with fastotel's processor (Rust)", package="fastotel", registry="PyPI",
+        name="fastotel", title="… with fastotel (Rust)", package="fastotel", registry="PyPI",
         worker="fastotel_processor.py", delivered_spans=40_000, sends=_OWN_EXPORTER,
         missing={"encode": NO_ENCODER, "unsampled": NOT_ASKED},
         notes={"sampled": NO_EXPORTER_OF_OURS}),
