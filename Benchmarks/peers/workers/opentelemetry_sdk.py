@@ -101,7 +101,7 @@ class OpenTelemetrySDK(common.Peer):
         size, start = 0, time.thread_time_ns()
         for index in range(0, count, common.ENCODE_BATCH_SPANS):
             # As its exporter does it.
-            size += len(encode_spans(spans[index:index + common.ENCODE_BATCH_SPANS]).SerializeToString())
+            size += len(encode_spans(spans[index:index + common.ENCODE_BATCH_SPANS]).SerializePartialToString())
         return time.thread_time_ns() - start, size
 
 
