@@ -88,14 +88,9 @@ struct BenchCommand: ParsableCommand {
         suite.onFigure = { display.show($0) }
         suite.onRemark = { display.remark($0) }
         suite.onProgress = { display.progress($0) }
-        do {
-            try suite.run()
-        } catch {
-            display.clear()
-            throw CommandFailure(message: "\(error)", code: .invalidRun)
-        }
+        suite.run()
         display.clear()
-        if suite.brokenLedger == nil,
+        if suite.broken == nil,
             suite.figures.allSatisfy({ BenchSuite.unasked.contains($0.name) })
         {
             throw CommandFailure.usage(
@@ -105,10 +100,10 @@ struct BenchCommand: ParsableCommand {
         }
         if json {
             Output.text(try BenchDocument.text(of: suite))
-        } else if let text = suite.verificationText, suite.brokenLedger == nil {
+        } else if let text = suite.verificationText, suite.broken == nil {
             Output.line("\n" + text)
         }
-        if let broken = suite.brokenLedger {
+        if let broken = suite.broken {
             throw CommandFailure(message: broken, code: .invalidRun)
         }
     }

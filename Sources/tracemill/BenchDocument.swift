@@ -72,7 +72,7 @@ enum BenchDocument {
             }
             try top.encode(suite.settings, forKey: key("delivery"))
             try top.encode(suite.verifications, forKey: key("verification"))
-            if let broken = suite.brokenLedger { try top.encode(broken, forKey: key("broken")) }
+            if let broken = suite.broken { try top.encode(broken, forKey: key("broken")) }
             try top.encode(HostReader().environment(), forKey: key("environment"))
         }
     }

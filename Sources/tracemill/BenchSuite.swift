@@ -20,8 +20,8 @@ struct BenchSuite {
     var settings = DeliverySettings()
     /// The shapes that were delivered and found as they should be, by name.
     var verifications: [String: BenchVerification] = [:]
-    /// The first broken ledger, of a delivery trial, a shape or a row.
-    var brokenLedger: String?
+    /// Why the run ended before its time: the first broken ledger of a delivery trial, a shape or a row.
+    var broken: String?
     var onFigure: ((BenchFigure) -> Void)?
     /// What has to be said before figures, such as the memory that they will take.
     var onRemark: ((String) -> Void)?
@@ -51,11 +51,13 @@ struct BenchSuite {
         self.filter = filter
     }
 
-    mutating func run() throws {
+    /// Measures what is asked for. What cannot be measured, or would not be true, ends it: `broken` says why,
+    /// and the figures until then stay.
+    mutating func run() {
         do {
             try runGroups()
-        } catch let broken as BenchBroken {
-            brokenLedger = brokenLedger ?? broken.description
+        } catch {
+            broken = broken ?? "\(error)"
         }
     }
 
