@@ -13,6 +13,15 @@
 _Thread_local struct tracemill_thread tracemill_thread_block
     __attribute__((tls_model("initial-exec")));
 
+static uint64_t clock_ns(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t tracemill_monotonic_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
+uint64_t tracemill_realtime_ns(void) { return clock_ns(CLOCK_REALTIME); }
+
 static pthread_key_t exit_key;
 static pthread_once_t exit_once = PTHREAD_ONCE_INIT;
 static void (*exit_callback)(void *);
@@ -49,25 +58,21 @@ void tracemill_thread_register(void (*on_exit)(void *)) {
     pthread_setspecific(exit_key, &tracemill_thread_block);
 }
 
-bool tracemill_needs_fence = true;
+static bool has_process_barrier;
+
+bool tracemill_has_process_barrier(void) { return has_process_barrier; }
 
 __attribute__((constructor)) static void barrier_register(void) {
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-    return;  // the sanitizer does not see membarrier: fence openly there
-#endif
-#endif
-    if (syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0) {
-        tracemill_needs_fence = false;
-    }
+    has_process_barrier =
+        syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
 bool tracemill_process_barrier(void) {
-    if (tracemill_needs_fence) {
-        __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        return false;
-    }
-    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+    if (has_process_barrier &&
+        syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0)
+        return true;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return false;
 }
 
 struct tracemill_gate {

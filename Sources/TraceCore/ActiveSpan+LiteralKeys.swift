@@ -6,37 +6,31 @@ import CThread
 extension ActiveSpan {
     public func setAttribute(_ key: StaticString, _ value: Int) {
         key.withKeyBytes { key in
-            unsafe add(key, ValueBytes.count(int: Int64(value))) {
-                unsafe ValueBytes.write(int: Int64(value), &$0)
-            }
+            if !addUsual(key, int: value) { addUnusual(key, int: value) }
         }
     }
 
     public func setAttribute(_ key: StaticString, _ value: Double) {
         key.withKeyBytes { key in
-            unsafe add(key, ValueBytes.doubleCount) { unsafe ValueBytes.write(double: value, &$0) }
+            if !addUsual(key, double: value) { addUnusual(key, double: value) }
         }
     }
 
     public func setAttribute(_ key: StaticString, _ value: Bool) {
         key.withKeyBytes { key in
-            unsafe add(key, ValueBytes.boolCount) { unsafe ValueBytes.write(bool: value, &$0) }
+            if !addUsual(key, bool: value) { addUnusual(key, bool: value) }
         }
     }
 
     public func setAttribute(_ key: StaticString, _ value: StaticString) {
-        key.withKeyBytes { key in
-            value.withUTF8Buffer { unsafe setUTF8(key, UnsafeRawBufferPointer($0)) }
-        }
+        key.withKeyBytes { key in value.withUTF8Buffer { unsafe setUTF8(key, $0) } }
     }
 
     /// A string made at run time.
     public func setAttribute(_ key: StaticString, string value: String) {
         guard isRecording else { return }
         var value = value
-        key.withKeyBytes { key in
-            value.withUTF8 { unsafe setUTF8(key, UnsafeRawBufferPointer($0)) }
-        }
+        key.withKeyBytes { key in value.withUTF8 { unsafe setUTF8(key, $0) } }
     }
 
     /// A value of any type; the arrays, and bytes, come this way alone. Disfavoured, so that a literal goes
@@ -94,8 +88,9 @@ extension KeyBytes {
         guard let base = utf8.baseAddress, utf8.count > 0 else { return nil }
         unsafe pointer = unsafe UnsafeRawPointer(base)
         count = utf8.count
-        filterBit = unsafe AttributeKey.filterBit(pointer, count)
-        isPadded = false
+        usualCount = count
+        filterBit = unsafe FilterBit(key: pointer, count)
+        isInterned = false
     }
 }
 

@@ -7,12 +7,12 @@ import Synchronization
 /// One compare-and-swap lets each call in; two threads on one span take turns.
 @safe public struct ActiveSpan: Sendable {
     // Safe because slots are never unmapped, and `word` matches only in the life the ticket is for.
-    private nonisolated(unsafe) let slot: SlotPointer?
+    nonisolated(unsafe) let slot: SlotPointer?
     /// The producer of the thread that started the span.
     // Safe because producers are never freed, and what threads share of them is atomic.
-    private nonisolated(unsafe) let starter: ProducerPointer?
+    nonisolated(unsafe) let starter: ProducerPointer?
     /// The slot's state word while this ticket is good.
-    private let word: UInt64
+    let word: UInt64
     /// What children and other services are told; valid after the span has ended, too.
     public let context: SpanContext
 
@@ -67,36 +67,40 @@ import Synchronization
     }
 
     public func setAttribute(_ key: AttributeKey, _ value: Int) {
-        unsafe add(key.keyBytes, ValueBytes.count(int: Int64(value))) {
-            unsafe ValueBytes.write(int: Int64(value), &$0)
-        }
+        if addUsual(key.keyBytes, int: value) { return }
+        addUnusual(key, int: value)
     }
 
     public func setAttribute(_ key: AttributeKey, _ value: Double) {
-        unsafe add(key.keyBytes, ValueBytes.doubleCount) {
-            unsafe ValueBytes.write(double: value, &$0)
-        }
+        if addUsual(key.keyBytes, double: value) { return }
+        addUnusual(key, double: value)
     }
 
     public func setAttribute(_ key: AttributeKey, _ value: Bool) {
-        unsafe add(key.keyBytes, ValueBytes.boolCount) { unsafe ValueBytes.write(bool: value, &$0) }
+        if addUsual(key.keyBytes, bool: value) { return }
+        addUnusual(key, bool: value)
     }
 
+    @inlinable
     public func setAttribute(_ key: AttributeKey, _ value: StaticString) {
+        // Inlined, since the value is nearly always a literal, and then this is decided.
         guard value.hasPointerRepresentation else {
-            setAttribute(key, string: String(value.unicodeScalar))
-            return
+            return setAttribute(key, string: String(value.unicodeScalar))
         }
-        unsafe setUTF8(
-            key.keyBytes,
-            UnsafeRawBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
+        unsafe setLiteral(key, value.utf8Start, value.utf8CodeUnitCount)
+    }
+
+    @usableFromInline
+    func setLiteral(_ key: AttributeKey, _ utf8: UnsafePointer<UInt8>, _ count: Int) {
+        if unsafe addUsual(key.keyBytes, utf8: utf8, count) { return }
+        unsafe addUnusual(key, utf8: utf8, count)
     }
 
     /// A string made at run time. Native Swift strings are read in place.
     public func setAttribute(_ key: AttributeKey, string value: String) {
         guard unsafe slot != nil else { return }
         let isInPlace: Void? = unsafe value.utf8.withContiguousStorageIfAvailable { utf8 in
-            unsafe setUTF8(key.keyBytes, UnsafeRawBufferPointer(utf8))
+            unsafe setUTF8(key, utf8)
         }
         if isInPlace == nil {
             var native = value
@@ -107,9 +111,7 @@ import Synchronization
 
     /// A string whose UTF-8 the caller already has. Bytes that are not UTF-8 make an invalid export.
     public func setAttribute(_ key: AttributeKey, utf8 value: Span<UInt8>) {
-        unsafe value.withUnsafeBufferPointer { utf8 in
-            unsafe setUTF8(key.keyBytes, UnsafeRawBufferPointer(utf8))
-        }
+        unsafe value.withUnsafeBufferPointer { unsafe setUTF8(key, $0) }
     }
 
     /// Adds a list encoded before: one copy when the span has no attributes yet.
@@ -119,47 +121,13 @@ import Synchronization
         hold.release(word: word)
     }
 
-    // What every setter comes to, however its key came.
-
-    @inline(__always)
-    func add(_ key: KeyBytes, _ valueCount: Int, _ writeValue: (inout Cursor) -> Void) {
-        guard let hold = acquire() else { return }
-        unsafe SlotWriter.addAttribute(
-            hold.slot, hold.producer, key: key.pointer, key.count, isKeyPadded: key.isPadded,
-            filterBit: key.filterBit, valueCount: valueCount, writeValue)
-        hold.release(word: word)
-    }
-
-    @inline(__always)
-    func setUTF8(_ key: KeyBytes, _ value: UnsafeRawBufferPointer) {
-        guard let bytes = value.baseAddress else {
-            unsafe add(key, 2) { cursor in
-                unsafe Wire.byte(0x0a, &cursor)
-                unsafe Wire.byte(0, &cursor)
-            }
-            return
-        }
-        guard let hold = acquire() else { return }
-        var kept = value.count
-        if unsafe kept > Int(hold.slot.pointee.limits.attributeValueLength) {
-            kept = unsafe Utf8.prefixCount(
-                bytes, kept, scalars: Int(hold.slot.pointee.limits.attributeValueLength))
-        }
-        unsafe SlotWriter.addAttribute(
-            hold.slot, hold.producer, key: key.pointer, key.count, isKeyPadded: key.isPadded,
-            filterBit: key.filterBit, valueCount: ValueBytes.count(utf8Count: kept)
-        ) { unsafe ValueBytes.write(utf8: bytes, kept, &$0) }
-        hold.release(word: word)
-    }
-
     func set(_ key: KeyBytes, _ value: AttributeValue) {
         guard let hold = acquire() else { return }
-        let limit = unsafe Int(hold.slot.pointee.limits.attributeValueLength)
+        let limit = unsafe Int(hold.slot.pointee.limits.pointee.attributeValueLength)
         unsafe value.truncated(to: limit).encoded.withUnsafeBytes { bytes in
-            unsafe SlotWriter.addAttribute(
-                hold.slot, hold.producer, key: key.pointer, key.count, isKeyPadded: key.isPadded,
-                filterBit: key.filterBit, valueCount: bytes.count
-            ) { unsafe Wire.copy(bytes.baseAddress!, bytes.count, &$0) }
+            unsafe SlotWriter.addAttribute(hold.slot, hold.producer, key, valueCount: bytes.count) {
+                unsafe Wire.copy(bytes.baseAddress!, bytes.count, &$0)
+            }
         }
         hold.release(word: word)
     }
@@ -212,9 +180,7 @@ import Synchronization
 
     public func updateName(_ name: SpanName) {
         guard let hold = acquire() else { return }
-        unsafe SlotWriter.updateName(
-            hold.slot, hold.producer, name.bytes.pointer, name.bytes.count,
-            isImmortal: true)
+        unsafe SlotWriter.updateName(hold.slot, hold.producer, name.nameBytes)
         hold.release(word: word)
     }
 
@@ -225,8 +191,8 @@ import Synchronization
         name.withUTF8 { utf8 in
             guard let base = utf8.baseAddress, let hold = acquire() else { return }
             unsafe SlotWriter.updateName(
-                hold.slot, hold.producer, UnsafeRawPointer(base), utf8.count,
-                isImmortal: false)
+                hold.slot, hold.producer,
+                NameBytes(pointer: UnsafeRawPointer(base), count: utf8.count, .lent))
             hold.release(word: word)
         }
     }
@@ -236,7 +202,31 @@ import Synchronization
     /// Ends the span: its bytes go to the queue, its slot to the next span. Only the first call counts.
     /// Waits for room where the recorder is set to; never allocates.
     /// - Parameter endTimeUnixNano: nanoseconds of Unix time, not before the start; nil reads the clock.
+    @inlinable
     public func end(at endTimeUnixNano: UInt64? = nil) {
+        if let endTimeUnixNano { endThen(endTimeUnixNano) } else { endNow() }
+    }
+
+    @usableFromInline
+    func endNow() {
+        guard let slot = unsafe slot else { return }
+        let starter = unsafe starter.unsafelyUnwrapped
+        if unsafe SpanEnding.endUsual(slot, starter: starter, word: word, at: nil) { return }
+        endUnusual(nil)
+    }
+
+    @usableFromInline
+    func endThen(_ endTimeUnixNano: UInt64) {
+        guard let slot = unsafe slot else { return }
+        let starter = unsafe starter.unsafelyUnwrapped
+        if unsafe SpanEnding.endUsual(slot, starter: starter, word: word, at: endTimeUnixNano) {
+            return
+        }
+        endUnusual(endTimeUnixNano)
+    }
+
+    @inline(never)
+    private func endUnusual(_ endTimeUnixNano: UInt64?) {
         guard let hold = acquire() else { return }
         SpanEnding.end(hold, word: word, at: endTimeUnixNano)
     }

@@ -1,99 +1,5 @@
-// Names known ahead and lists of attributes, encoded once.
-// Interned bytes live as long as the process: intern constants, not data.
+// Lists of attributes, encoded once, and how encoded attributes are walked over.
 import CThread
-
-/// Interned bytes: encoded once, padded so that copies may read past them, never freed.
-@safe struct InternedBytes: @unchecked Sendable {
-    // Safe because the bytes are written before the handle is made and never change or go away.
-    let pointer: UnsafeRawPointer
-    let count: Int
-}
-
-/// The process-wide table of interned names. Any thread; a lock for each look-up, so not for the span path.
-enum InternTable {
-    // By bytes: Swift holds texts equal that differ in how they compose a character.
-    static let table = Guarded<[[UInt8]: InternedBytes]>([:])
-
-    static func bytes(of text: String) -> InternedBytes {
-        let text = Array(text.utf8)
-        return table.withLock { table in
-            if let known = table[text] { return known }
-            let interned = unsafe text.withUnsafeBufferPointer { utf8 in
-                let copy = UnsafeMutableRawPointer.allocate(
-                    byteCount: utf8.count + 2 * Wire.slackBytes, alignment: 16)
-                unsafe copy.initializeMemory(
-                    as: UInt8.self, repeating: 0, count: utf8.count + 2 * Wire.slackBytes)
-                if let source = utf8.baseAddress {
-                    unsafe copy.copyMemory(from: source, byteCount: utf8.count)
-                }
-                return unsafe InternedBytes(pointer: UnsafeRawPointer(copy), count: utf8.count)
-            }
-            table[text] = interned
-            return interned
-        }
-    }
-}
-
-/// The name of a span or event, interned for ever. Make one for each name known ahead and keep it.
-public struct SpanName: Sendable {
-    let bytes: InternedBytes
-
-    /// Interns `name`. Any thread; takes a lock and may allocate.
-    public init(_ name: String) { bytes = InternTable.bytes(of: name) }
-}
-
-/// The key of an attribute, interned for ever. Make one for each key known ahead and keep it.
-public struct AttributeKey: Sendable {
-    /// UTF-8 without tag or length.
-    let bytes: InternedBytes
-    /// Which bit of a span's key filter stands for this key.
-    let filterBit: UInt8
-
-    /// Interns `key`. Any thread; takes a lock and may allocate. An empty key is legal on the wire but
-    /// OpenTelemetry asks for a non-empty one: setting it does nothing.
-    public init(_ key: String) {
-        bytes = InternTable.bytes(of: key)
-        filterBit = unsafe AttributeKey.filterBit(bytes.pointer, bytes.count)
-    }
-
-    /// A cheap hash of a key: its length, its first and its last eight bytes, folded by one multiplication
-    /// to 128 bits, so that keys that differ in one character only still part ways.
-    @inline(__always)
-    static func filterBit(_ bytes: UnsafeRawPointer, _ count: Int) -> UInt8 {
-        var head: UInt64 = 0
-        var tail: UInt64 = 0
-        if count >= 8 {
-            head = unsafe bytes.loadUnaligned(as: UInt64.self)
-            tail = unsafe bytes.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
-        } else {
-            for index in 0..<count {
-                head = unsafe head << 8 | UInt64(bytes.load(fromByteOffset: index, as: UInt8.self))
-            }
-        }
-        let length = UInt64(truncatingIfNeeded: count) &* 0x1656_67B1_9E37_79F9
-        let product = (head ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(
-            by: tail ^ 0xC2B2_AE3D_27D4_EB4F ^ length)
-        let folded = (product.high ^ product.low) &* 0x9E37_79B9_7F4A_7C15
-        return UInt8(truncatingIfNeeded: (folded ^ folded >> 32) >> 24)
-    }
-}
-
-/// A key for the length of one call: interned, or lent.
-@safe struct KeyBytes {
-    let pointer: UnsafeRawPointer
-    let count: Int
-    let filterBit: UInt8
-    /// Copies may read past it.
-    let isPadded: Bool
-}
-
-extension AttributeKey {
-    @inline(__always)
-    var keyBytes: KeyBytes {
-        unsafe KeyBytes(
-            pointer: bytes.pointer, count: bytes.count, filterBit: filterBit, isPadded: true)
-    }
-}
 
 /// A list of attributes, encoded once and copied whole: for attributes that many spans share, for events,
 /// links and resources. A value type; setting a present key overwrites it in place.
@@ -196,7 +102,7 @@ public struct SpanAttributes: Sendable {
             var cursor = unsafe start
             unsafe KeyValueBytes.writeHead(
                 tag: Wire.spanAttributesTag, key.bytes.pointer, key.bytes.count,
-                isKeyPadded: true, valueCount: valueCount, &cursor)
+                valueCount: valueCount, &cursor)
             unsafe writeValue(&cursor)
             initialized = unsafe cursor - start
         }
@@ -212,13 +118,13 @@ public struct SpanAttributes: Sendable {
                 let keyBytes = unsafe base + key.lowerBound
                 unsafe insert(
                     Array(UnsafeRawBufferPointer(rebasing: bytes[entry])), key: keyBytes, key.count,
-                    filterBit: AttributeKey.filterBit(keyBytes, key.count))
+                    filterBit: FilterBit(key: keyBytes, key.count))
             }
         }
     }
 
     private mutating func insert(
-        _ entry: [UInt8], key: UnsafeRawPointer, _ keyCount: Int, filterBit: UInt8
+        _ entry: [UInt8], key: UnsafeRawPointer, _ keyCount: Int, filterBit: FilterBit
     ) {
         var present: Range<Int>?
         if filter.mayContain(filterBit) {
@@ -252,25 +158,6 @@ extension SpanAttributes: Equatable {
     }
 }
 
-/// 256 bits that say which keys a span surely has not got.
-struct KeyFilter: Sendable {
-    var words = InlineArray<4, UInt64>(repeating: 0)
-
-    @inline(__always)
-    func mayContain(_ bit: UInt8) -> Bool {
-        words[Int(bit >> 6)] & (1 << UInt64(bit & 63)) != 0
-    }
-
-    @inline(__always)
-    mutating func insert(_ bit: UInt8) {
-        words[Int(bit >> 6)] |= 1 << UInt64(bit & 63)
-    }
-
-    mutating func formUnion(_ other: KeyFilter) {
-        for index in 0..<4 { words[index] |= other.words[index] }
-    }
-}
-
 /// A KeyValue message as a field: tag, length, key (field 1), then the head of the value (field 2).
 enum KeyValueBytes {
     @inline(__always)
@@ -288,19 +175,15 @@ enum KeyValueBytes {
     /// Everything up to the AnyValue message, which the caller writes next.
     @inline(__always)
     static func writeHead(
-        tag: UInt8, _ key: UnsafeRawPointer, _ keyCount: Int, isKeyPadded: Bool, valueCount: Int,
+        tag: UInt8, _ key: UnsafeRawPointer, _ keyCount: Int, valueCount: Int,
         _ cursor: inout Cursor
     ) {
         unsafe Wire.byte(tag, &cursor)
         unsafe Wire.varint(messageCount(keyCount: keyCount, valueCount: valueCount), &cursor)
-        unsafe Wire.byte(0x0a, &cursor)
+        unsafe Wire.byte(Wire.keyValueKeyTag, &cursor)
         unsafe Wire.varint(keyCount, &cursor)
-        if isKeyPadded {
-            unsafe Wire.copyPadded(key, keyCount, &cursor)
-        } else {
-            unsafe Wire.copy(key, keyCount, &cursor)
-        }
-        unsafe Wire.byte(0x12, &cursor)
+        unsafe Wire.copy(key, keyCount, &cursor)
+        unsafe Wire.byte(Wire.keyValueValueTag, &cursor)
         unsafe Wire.varint(valueCount, &cursor)
     }
 }

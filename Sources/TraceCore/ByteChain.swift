@@ -29,10 +29,15 @@ enum Block {
 
 /// A sequence of bytes over an inline part and blocks.
 @safe struct ByteChain {
-    /// Where the next byte goes.
-    var cursor: UnsafeMutableRawPointer
+    /// Attributes that may be added before somebody looks closer (bits 16…30) and bytes left in the current part
+    /// (bits 0…14): what an attribute takes of both is one subtraction, and one look at two sign bits tells
+    /// whether it fits.
+    var room: UInt32
+    /// Attributes that may be added beyond those counted in `room`, which has 15 bits for them, and none where
+    /// texts may have to be cut: then somebody has to look closer each time. Bit 31 says so.
+    var attributesBeyond: UInt32
     /// End of the current part; at least `Wire.slackBytes` of spare follow it.
-    var limit: UnsafeMutableRawPointer
+    var end: UnsafeMutableRawPointer
     /// Start of the current part.
     var partStart: UnsafeMutableRawPointer
     /// Bytes in the parts before the current one.
@@ -42,11 +47,32 @@ enum Block {
     var firstBlock: UnsafeMutableRawPointer?
     var lastBlock: UnsafeMutableRawPointer?
 
-    /// An empty chain over `capacity` inline bytes that have slack behind them.
+    /// Set in `room` after a subtraction that took more than there was.
+    static let overdrawn: UInt32 = 0x8000_8000
+    /// What one attribute takes of `room`, beside its bytes.
+    static let oneAttribute: UInt32 = 0x1_0000
+    private static let bytesMask: UInt32 = 0x7fff
+    private static let countMax: UInt32 = 0x7fff
+    private static let cutsTexts: UInt32 = 0x8000_0000
+
+    /// What a span's `room` begins with under these limits, but for the bytes.
+    static func room(under limits: PackedLimits) -> UInt32 {
+        limits.mayCutTexts ? 0 : min(limits.attributeCount, countMax) << 16
+    }
+
+    /// What a span's `attributesBeyond` begins with.
+    static func attributesBeyond(_ limits: PackedLimits) -> UInt32 {
+        limits.mayCutTexts
+            ? limits.attributeCount | cutsTexts
+            : limits.attributeCount - min(limits.attributeCount, countMax)
+    }
+
+    /// An empty chain over `capacity` inline bytes that have slack behind them, without room for attributes.
     @inline(__always)
     init(inline start: UnsafeMutableRawPointer, capacity: Int) {
-        unsafe cursor = unsafe start
-        unsafe limit = unsafe start + capacity
+        room = UInt32(truncatingIfNeeded: capacity)
+        attributesBeyond = 0
+        unsafe end = unsafe start + capacity
         unsafe partStart = unsafe start
         sealedBytes = 0
         inlineBytes = 0
@@ -54,12 +80,42 @@ enum Block {
         unsafe lastBlock = nil
     }
 
+    var attributesLeft: Int { Int(room >> 16) + Int(attributesBeyond & ~Self.cutsTexts) }
+
+    /// Counts attributes that were added, or, below zero, makes room for more than the limit says.
+    mutating func countAttributes(_ count: Int) {
+        let left = UInt32(attributesLeft - count)
+        let cuts = attributesBeyond & Self.cutsTexts
+        let near = cuts != 0 ? 0 : min(left, Self.countMax)
+        room = room & 0xffff | near << 16
+        attributesBeyond = (left - near) | cuts
+    }
+
+    /// Takes over what is in `room` beside the bytes.
+    mutating func keepLimits(of other: ByteChain) {
+        room |= other.room & ~ByteChain.bytesMask
+        attributesBeyond = other.attributesBeyond
+    }
+
+    /// Bytes left in the current part.
+    @inline(__always)
+    var bytesLeft: Int { Int(room & ByteChain.bytesMask) }
+
+    /// Where the next byte goes.
+    @inline(__always)
+    var cursor: UnsafeMutableRawPointer {
+        get { unsafe end - bytesLeft }
+        set {
+            room = unsafe room & ~ByteChain.bytesMask | UInt32(truncatingIfNeeded: end - newValue)
+        }
+    }
+
     /// All bytes in the chain.
     @inline(__always)
     var count: Int { unsafe sealedBytes &+ (cursor - partStart) }
 
     @inline(__always)
-    func hasRoom(_ byteCount: Int) -> Bool { unsafe byteCount <= limit - cursor }
+    func hasRoom(_ byteCount: Int) -> Bool { byteCount <= bytesLeft }
 
     /// Appends bytes, going on into new blocks. False, with nothing appended, when blocks run out.
     @inline(never)
@@ -67,7 +123,7 @@ enum Block {
         _ bytes: UnsafeRawPointer, _ byteCount: Int, blocks: borrowing NodePool,
         cache: inout NodeCache
     ) -> Bool {
-        let room = unsafe limit - cursor
+        let room = bytesLeft
         guard byteCount > room else {
             unsafe memcpy(cursor, bytes, byteCount)
             unsafe cursor += byteCount
@@ -114,24 +170,16 @@ enum Block {
         unsafe lastBlock = unsafe block
         unsafe Block.header(block).pointee.next = nil
         unsafe partStart = unsafe Block.payload(block)
+        unsafe end = unsafe partStart + Block.payloadBytes
         unsafe cursor = unsafe partStart
-        unsafe limit = unsafe partStart + Block.payloadBytes
     }
 
     /// Copies the whole chain to `destination`, which has room for `count` bytes.
-    @inline(__always)
     func copy(inline start: UnsafeMutableRawPointer, to destination: UnsafeMutableRawPointer) {
         guard unsafe firstBlock != nil else {
             unsafe memcpy(destination, start, cursor - start)
             return
         }
-        unsafe copyParts(inline: start, to: destination)
-    }
-
-    @inline(never)
-    private func copyParts(
-        inline start: UnsafeMutableRawPointer, to destination: UnsafeMutableRawPointer
-    ) {
         unsafe memcpy(destination, start, inlineBytes)
         var at = unsafe destination + inlineBytes
         var next = unsafe firstBlock
@@ -145,14 +193,16 @@ enum Block {
         }
     }
 
-    /// Gives every block back; the chain is empty over its inline part again.
-    @inline(__always)
+    /// Gives every block back; the chain is empty over its inline part again, with as much room for
+    /// attributes as it had.
     mutating func reset(
         inline start: UnsafeMutableRawPointer, capacity: Int, blocks: borrowing NodePool,
         cache: inout NodeCache
     ) {
         if unsafe firstBlock != nil { freeBlocks(blocks: blocks, cache: &cache) }
-        self = unsafe ByteChain(inline: start, capacity: capacity)
+        var empty = unsafe ByteChain(inline: start, capacity: capacity)
+        empty.keepLimits(of: self)
+        self = empty
     }
 
     @inline(never)

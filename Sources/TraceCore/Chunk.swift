@@ -7,11 +7,7 @@ struct RecordPrefix {
     var recordBytes: UInt32
     /// The Span message alone.
     var spanBytes: UInt32
-    /// Which resource and scope it belongs to.
-    var stream: UInt32
-    var status: UInt8
-    var isRoot: Bool
-    var reserved: UInt16
+    var traits: SpanTraits
     /// Cycle counter when the span ended, for the one in many that is timed; else 0.
     var endCycles: UInt64
 

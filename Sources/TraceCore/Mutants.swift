@@ -16,6 +16,9 @@
             guard let value = unsafe getenv("TRACEMILL_MUTANT") else { return nil }
             return unsafe Mutant(rawValue: String(cString: value))
         }()
+        /// Whether there is any.
+        package static var isActive: Bool { active != nil }
+
         private static let chances = Atomic<Int>(0)
 
         /// True once in the process: at the third chance that the active defect has.

@@ -14,6 +14,26 @@ import Synchronization
 @safe struct NodeCache {
     var head: UnsafeMutableRawPointer?
     var count = 0
+    /// How many it keeps before some are passed on; 0 in one that never had any.
+    var countMax = 0
+
+    @inline(__always)
+    var hasRoom: Bool { count < countMax }
+
+    /// Takes the first node, which is `head`.
+    @inline(__always)
+    mutating func take(_ head: UnsafeMutableRawPointer) {
+        unsafe self.head = unsafe head.assumingMemoryBound(to: NodeHeader.self).pointee.next
+        count &-= 1
+    }
+
+    /// Keeps a node; where there is no room, `NodePool.give` has to be asked.
+    @inline(__always)
+    mutating func give(_ node: UnsafeMutableRawPointer) {
+        unsafe node.assumingMemoryBound(to: NodeHeader.self).pointee.next = unsafe head
+        unsafe head = unsafe node
+        count &+= 1
+    }
 }
 
 /// The shared side. Any thread, through a cache of its own.
@@ -50,17 +70,14 @@ import Synchronization
     func take(_ cache: inout NodeCache) -> UnsafeMutableRawPointer? {
         if unsafe cache.head == nil { refill(&cache) }
         guard let node = unsafe cache.head else { return nil }
-        unsafe cache.head = unsafe node.assumingMemoryBound(to: NodeHeader.self).pointee.next
-        cache.count &-= 1
+        unsafe cache.take(node)
         return unsafe node
     }
 
     /// Gives a node back to the cache of the thread that frees it.
     @inline(__always)
     func give(_ node: UnsafeMutableRawPointer, _ cache: inout NodeCache) {
-        unsafe node.assumingMemoryBound(to: NodeHeader.self).pointee.next = unsafe cache.head
-        unsafe cache.head = unsafe node
-        cache.count &+= 1
+        unsafe cache.give(node)
         if cache.count > cacheCountMax { spill(&cache, count: batchCount) }
     }
 
@@ -91,6 +108,7 @@ import Synchronization
 
     @inline(never)
     private func refill(_ cache: inout NodeCache) {
+        cache.countMax = cacheCountMax
         if let word = batches.pop(), let node = unsafe UnsafeMutableRawPointer(bitPattern: word) {
             unsafe cache.head = unsafe node
             cache.count = unsafe node.assumingMemoryBound(to: NodeHeader.self).pointee.batchCount

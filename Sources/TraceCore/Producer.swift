@@ -15,6 +15,8 @@ struct ProducerCounters: ~Copyable {
     let recording = Atomic<UInt64>(0)
     /// Of `recording`, those that are not sampled.
     let recordingOnly = Atomic<UInt64>(0)
+    /// Ends of the usual kind, all of them sampled; the next two count the others.
+    let endedUsual = Atomic<UInt64>(0)
     let ended = Atomic<UInt64>(0)
     let endedSampled = Atomic<UInt64>(0)
     /// Taken out by the sweeper without an end.
@@ -35,42 +37,36 @@ struct ProducerCounters: ~Copyable {
     }
 }
 
-/// xoshiro256++ (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2019).
-struct Xoshiro256 {
-    var s0: UInt64 = 0
-    var s1: UInt64 = 0
-    var s2: UInt64 = 0
-    var s3: UInt64 = 0
+/// Draws ids: MWC128 with the exclusive or of its words as output, period about 2¹²⁷; four instructions a number.
+/// Source: Marsaglia, "Multiply-With-Carry generators"; multiplier by Vigna (prng.di.unimi.it, MWC128).
+struct IDGenerator {
+    var x: UInt64 = 0
+    var carry: UInt64 = 0
+
+    private static let multiplier: UInt64 = 0xffeb_b71d_94fc_daf9
 
     mutating func seed() {
-        repeat {
-            unsafe withUnsafeMutableBytes(of: &self) { bytes in
-                unsafe tracemill_random_bytes(bytes.baseAddress!, UInt64(bytes.count))
-            }
-        } while s0 | s1 | s2 | s3 == 0
+        unsafe withUnsafeMutableBytes(of: &self) { bytes in
+            unsafe tracemill_random_bytes(bytes.baseAddress!, UInt64(bytes.count))
+        }
+        // Below the multiplier, and not zero: no state of the two that stay as they are.
+        carry = carry >> 1 | 1
     }
 
     @inline(__always)
     mutating func next() -> UInt64 {
-        let sum = s0 &+ s3
-        let result = (sum << 23 | sum >> 41) &+ s0
-        let t = s1 << 17
-        s2 ^= s0
-        s3 ^= s1
-        s1 ^= s2
-        s0 ^= s3
-        s2 ^= t
-        s3 = s3 << 45 | s3 >> 19
-        return result
+        let (high, low) = Self.multiplier.multipliedFullWidth(by: x)
+        let (sum, overflow) = low.addingReportingOverflow(carry)
+        x = sum
+        carry = high &+ (overflow ? 1 : 0)
+        return x ^ carry
     }
 
-    /// Never zero: an id of zero is invalid.
+    /// Never zero, since an id of zero is invalid: one in its stead.
     @inline(__always)
     mutating func nextNonZero() -> UInt64 {
-        while true {
-            let value = next()
-            if value != 0 { return value }
-        }
+        let value = next()
+        return value &+ (value == 0 ? 1 : 0)
     }
 }
 
@@ -79,22 +75,27 @@ struct Xoshiro256 {
         static let none: UInt32 = 0
         static let thread: UInt32 = 1
     }
+    /// The number of no thread; one that has not been numbered has 0.
+    static let nobody = UInt64.max
 
     // Not an atomic first: the thread sanitizer takes any change of the struct for a change of its first
     // byte.
     let core: UnsafeMutablePointer<RecorderCore>
+    /// The core's.
+    let shared: UnsafeMutablePointer<SharedWords>
     let owner: Atomic<UInt32>
     /// The next in the recorder's list; never changes once it is in.
     var nextInList: UnsafeMutablePointer<Producer>?
     /// The slot this thread is in without a lock, see `SlotHold`; 0 when in none.
     let hazard: Atomic<UInt>
-    /// Number of the thread that owns this; 0 when none does. Only that thread stores a hazard.
+    /// Number of the thread that owns this, or `nobody`. Only that thread stores a hazard.
     let threadID: Atomic<UInt64>
     /// The chunk this thread is filling, for the exporter to look into.
     let openChunk: Atomic<UInt>
     /// The same, and its fill level, for the thread itself.
     var chunk: UnsafeMutablePointer<Chunk>?
     var chunkBytes: Int
+    /// Bytes that may be written without asking anybody: the chunk's capacity, or 0 without a chunk or credits.
     var chunkLimit: Int
     /// Sequence of the next chunk to open.
     var nextSequence: UInt64
@@ -104,11 +105,12 @@ struct Xoshiro256 {
     let drainedSpans: Atomic<UInt64>
     /// Spans this thread may still publish before it asks the shared counter.
     var credits: Int
-    /// Spans published since it last told the shared counter.
-    var unreported: Int
+    /// Its credits when it last told the shared counter what it had published; what is gone of them since is
+    /// still to be told.
+    var reportedCredits: Int
     var slots: NodeCache
     var blocks: NodeCache
-    var ids: Xoshiro256
+    var ids: IDGenerator
     var anchor: ClockAnchor
     /// Set while this thread sweeps: it may be the one that makes room, and must not wait for it.
     var neverWaits: Bool
@@ -122,8 +124,9 @@ struct Xoshiro256 {
     init(core: UnsafeMutablePointer<RecorderCore>) {
         owner = Atomic(Owner.thread)
         unsafe self.core = unsafe core
+        unsafe shared = unsafe core.pointee.shared
         hazard = Atomic(0)
-        threadID = Atomic(0)
+        threadID = Atomic(Producer.nobody)
         openChunk = Atomic(0)
         chunkBytes = 0
         chunkLimit = 0
@@ -131,10 +134,10 @@ struct Xoshiro256 {
         consumerSequence = 0
         drainedSpans = Atomic(0)
         credits = 0
-        unreported = 0
+        reportedCredits = 0
         slots = NodeCache()
         blocks = NodeCache()
-        ids = Xoshiro256()
+        ids = IDGenerator()
         anchor = ClockAnchor()
         neverWaits = false
         endsUntilTimed = 1

@@ -19,11 +19,16 @@ enum Signal {
     static let forked: UInt32 = 32
     /// The exporter sleeps over a batch that is all but full: each span is reported as it is published.
     static let reportsEach: UInt32 = 64
+    /// Nobody can make all threads pass a barrier (see `tracemill_process_barrier`): they fence themselves, and
+    /// take turns on slots from the start.
+    static let fences: UInt32 = 128
 
     /// What a start looks at first.
     static let refusesStarts = closed | disabled | forked
+    /// What makes a start of the usual kind unusual.
+    static let unusualStarts = refusesStarts | observed | fences
     /// What an end looks at first.
-    static let divertsEnds = observed | forked
+    static let divertsEnds = observed | forked | fences
 }
 
 /// Words shared by all threads and written now and then: each kind on lines of its own.
@@ -164,6 +169,15 @@ extension RecorderCore {
         return unsafe attach(core)
     }
 
+    /// The calling thread's producer, if it has one.
+    @inline(__always)
+    static func producerIfAttached(_ core: CorePointer) -> ProducerPointer? {
+        let entry = unsafe tracemill_thread_entry(core.pointee.index).unsafelyUnwrapped
+        guard unsafe entry.pointee.epoch == core.pointee.epoch else { return nil }
+        return unsafe entry.pointee.producer.unsafelyUnwrapped.assumingMemoryBound(
+            to: Producer.self)
+    }
+
     @inline(never)
     private static func attach(_ core: CorePointer) -> ProducerPointer {
         let entry = unsafe tracemill_thread_entry(core.pointee.index)!
@@ -237,7 +251,7 @@ extension RecorderCore {
         unsafe producer.pointee.scratch?.deallocate()
         unsafe producer.pointee.scratch = nil
         unsafe producer.pointee.scratchBytes = 0
-        unsafe producer.pointee.threadID.store(0, ordering: .relaxed)
+        unsafe producer.pointee.threadID.store(Producer.nobody, ordering: .relaxed)
         unsafe producer.pointee.owner.store(Producer.Owner.none, ordering: .releasing)
     }
 

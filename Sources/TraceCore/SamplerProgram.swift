@@ -32,6 +32,10 @@ struct SamplerProgram: Sendable {
         }
     }
 
+    /// Whether a decision has nothing to say beside itself.
+    @inline(__always)
+    var isSilent: Bool { warning == nil }
+
     /// Whether this sampler may lose traces in a way that is worth a warning.
     var warns: Bool { warning != nil }
 
@@ -118,9 +122,10 @@ struct SamplerProgram: Sendable {
     @inline(__always)
     func keepsChild(of parent: SpanContext) -> Bool {
         if let warning, parent.isRemote { warning.give() }
-        let index = 1 &+ (parent.isRemote ? 0 : 2) &+ (parent.isSampled ? 0 : 1)
+        let remote = parent.isSampled ? thresholds[1] : thresholds[2]
+        let local = parent.isSampled ? thresholds[3] : thresholds[4]
         return ProbabilityThreshold.randomness(ofTraceLow: parent.traceID.low)
-            >= thresholds[index]
+            >= (parent.isRemote ? remote : local)
     }
 
     /// Decides with everything there is to know about the span. Any thread.

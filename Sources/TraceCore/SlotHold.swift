@@ -5,7 +5,8 @@
 // is in, then looks at the state word. Any other thread first sets the word's `shared` bit and makes every
 // thread pass a barrier (membarrier(2)): after that either the starter sees the bit and stays out, or the
 // other sees the hazard and waits for it to go. Once the bit is set, everybody takes turns by
-// compare-and-swap for the rest of the span's life.
+// compare-and-swap for the rest of the span's life. Where the kernel has no such barrier, every span begins
+// its life with the bit set.
 // Source: asymmetric Dekker, as in Dice, Huang and Yang, "Asymmetric Dekker Synchronization" (2001);
 // hazard pointers, Michael (2004).
 import CThread
@@ -36,18 +37,26 @@ enum SlotState {
     static func acquire(
         _ slot: SlotPointer, starter: ProducerPointer, word: UInt64
     ) -> SlotHold? {
-        // A thread without a number owns nothing: its 0 must not match a producer that nobody owns.
-        let threadID = tracemill_thread_id()
-        if unsafe starter.pointee.threadID.load(ordering: .relaxed) == threadID, threadID != 0 {
-            // release: what this thread wrote in an earlier hold is seen by whoever sees it go.
-            unsafe starter.pointee.hazard.store(UInt(bitPattern: slot), ordering: .releasing)
-            tracemill_order_after_barrier()
-            if unsafe slot.pointee.state.load(ordering: .acquiring) == word {
-                return unsafe SlotHold(slot: slot, producer: starter, isShared: false)
-            }
-            unsafe starter.pointee.hazard.store(0, ordering: .releasing)
+        if unsafe enter(slot, starter: starter, word: word) {
+            return unsafe SlotHold(slot: slot, producer: starter, isShared: false)
         }
         return unsafe acquireShared(slot, starter: starter, word: word)
+    }
+
+    /// Gets the thread that started the span into its slot, where nobody else has been. False for any other
+    /// thread, and once others take turns. `starter`'s hazard is to be cleared afterwards.
+    @inline(__always)
+    static func enter(_ slot: SlotPointer, starter: ProducerPointer, word: UInt64) -> Bool {
+        guard unsafe starter.pointee.threadID.load(ordering: .relaxed) == tracemill_thread_id()
+        else {
+            return false
+        }
+        // release: what this thread wrote in an earlier hold is seen by whoever sees it go.
+        unsafe starter.pointee.hazard.store(UInt(bitPattern: slot), ordering: .releasing)
+        tracemill_keep_order()
+        if unsafe slot.pointee.state.load(ordering: .acquiring) == word { return true }
+        unsafe starter.pointee.hazard.store(0, ordering: .releasing)
+        return false
     }
 
     /// Lets the next one in.

@@ -9,13 +9,14 @@ extension SlotWriter {
         _ slot: SlotPointer, _ producer: ProducerPointer, name: UnsafeRawPointer, _ nameCount: Int,
         timeUnixNano: UInt64, _ attributes: SpanAttributes?
     ) {
-        guard unsafe slot.pointee.eventCount < slot.pointee.limits.eventCount else {
+        unsafe slot.pointee.traits.setDirty()
+        guard unsafe slot.pointee.eventCount < slot.pointee.limits.pointee.eventCount else {
             unsafe slot.pointee.droppedEventCount &+= 1
             return
         }
         let list = unsafe AttributeShare(
-            attributes, countMax: slot.pointee.limits.attributeCountPerEvent,
-            valueLengthMax: slot.pointee.limits.attributeValueLength)
+            attributes, countMax: slot.pointee.limits.pointee.attributeCountPerEvent,
+            valueLengthMax: slot.pointee.limits.pointee.attributeValueLength)
         let messageCount =
             9 + 1 + Wire.varintBytes(nameCount) + nameCount + list.byteCount + list.droppedBytes
         let added = unsafe addMessage(slot, producer, tag: Wire.spanEventsTag, messageCount) {
@@ -40,13 +41,14 @@ extension SlotWriter {
         _ slot: SlotPointer, _ producer: ProducerPointer, _ context: SpanContext,
         _ attributes: SpanAttributes?
     ) {
-        guard unsafe slot.pointee.linkCount < slot.pointee.limits.linkCount else {
+        unsafe slot.pointee.traits.setDirty()
+        guard unsafe slot.pointee.linkCount < slot.pointee.limits.pointee.linkCount else {
             unsafe slot.pointee.droppedLinkCount &+= 1
             return
         }
         let list = unsafe AttributeShare(
-            attributes, countMax: slot.pointee.limits.attributeCountPerLink,
-            valueLengthMax: slot.pointee.limits.attributeValueLength)
+            attributes, countMax: slot.pointee.limits.pointee.attributeCountPerLink,
+            valueLengthMax: slot.pointee.limits.pointee.attributeValueLength)
         let state = context.traceState.bytes
         let stateBytes = state.isEmpty ? 0 : 1 + Wire.varintBytes(state.count) + state.count
         let messageCount = 18 + 10 + stateBytes + list.byteCount + list.droppedBytes + 5
@@ -99,9 +101,8 @@ extension SlotWriter {
         unsafe Wire.byte(tag, &cursor)
         unsafe Wire.varint(messageCount, &cursor)
         unsafe write(&cursor)
-        return unsafe slot.pointee.chain.append(
-            field, fieldCount, blocks: slot.pointee.core.pointee.blocks,
-            cache: &producer.pointee.blocks)
+        return unsafe append(
+            slot, producer, UnsafeRawBufferPointer(start: field, count: fieldCount))
     }
 
     /// Order of statuses: ok is final, error beats unset, and setting unset does nothing.
@@ -111,8 +112,11 @@ extension SlotWriter {
         _ slot: SlotPointer, _ producer: ProducerPointer, _ status: SpanStatus,
         message: UnsafeRawPointer?, _ messageCount: Int
     ) {
-        guard status != .unset, unsafe slot.pointee.status != SpanStatus.ok.rawValue else { return }
-        unsafe slot.pointee.status = status.rawValue
+        guard status != .unset, unsafe slot.pointee.traits.status != SpanStatus.ok.rawValue else {
+            return
+        }
+        unsafe slot.pointee.traits.setDirty()
+        unsafe slot.pointee.traits.status = status.rawValue
         unsafe slot.pointee.statusMessageCount = 0
         guard status == .error, let message = unsafe message, messageCount > 0 else { return }
         unsafe (slot.pointee.statusMessage, slot.pointee.statusMessageCount) = unsafe keep(
@@ -122,20 +126,19 @@ extension SlotWriter {
     /// Gives the span another name. A name longer than a block is cut at a scalar; without a free block
     /// the old name stays.
     @inline(never)
-    static func updateName(
-        _ slot: SlotPointer, _ producer: ProducerPointer, _ name: UnsafeRawPointer, _ count: Int,
-        isImmortal: Bool
-    ) {
-        var (lasting, kept) = unsafe (name, count)
-        if !isImmortal {
-            let copy = unsafe keep(slot, producer, name, count, in: slot.pointee.nameBlock)
+    static func updateName(_ slot: SlotPointer, _ producer: ProducerPointer, _ name: NameBytes) {
+        unsafe slot.pointee.traits.setDirty()
+        var lasting = name
+        if !name.isImmortal {
+            let copy = unsafe keep(
+                slot, producer, name.pointer, name.count, in: slot.pointee.nameBlock)
             guard let block = unsafe copy.block else { return }
             unsafe slot.pointee.nameBlock = unsafe block
-            unsafe (lasting, kept) = unsafe (UnsafeRawPointer(Block.payload(block)), copy.count)
+            lasting = unsafe NameBytes(
+                pointer: UnsafeRawPointer(Block.payload(block)), count: copy.count, .literal)
         }
-        if unsafe slot.pointee.name == nil, unsafe !removeInlineName(slot, producer) { return }
-        unsafe slot.pointee.name = unsafe lasting
-        unsafe slot.pointee.nameCount = kept
+        if unsafe slot.pointee.name.isInline, unsafe !removeInlineName(slot, producer) { return }
+        unsafe slot.pointee.name = lasting
     }
 
     /// Copies bytes to a block of their own, the one they had or a new one.
@@ -158,25 +161,19 @@ extension SlotWriter {
         let all = UnsafeMutableRawPointer.allocate(byteCount: count, alignment: 16)
         defer { unsafe all.deallocate() }
         unsafe slot.pointee.chain.copy(inline: SlotLayout.bytes(slot), to: all)
-        let streamOffset = unsafe slot.pointee.streamOffset
-        let headerEnd = unsafe headerBytes(all, end: streamOffset)
-        unsafe memmove(all + headerEnd, all + streamOffset, count - streamOffset)
-        guard unsafe rebuild(slot, producer, all, count - (streamOffset - headerEnd)) else {
-            return false
+        // Behind header and tracestate; what comes before it is a field each.
+        var start = unsafe slot.pointee.headerBytes
+        var end = start
+        while true {
+            let tag = unsafe all.load(fromByteOffset: start, as: UInt8.self)
+            end = start + 1
+            let length = unsafe Wire.readVarint(all, &end)
+            end += length
+            if tag == Wire.spanNameTag { break }
+            start = end
         }
-        unsafe slot.pointee.streamOffset = headerEnd
-        return true
-    }
-
-    /// Where the name field begins: behind header, parent and tracestate.
-    private static func headerBytes(_ bytes: UnsafeRawPointer, end: Int) -> Int {
-        var offset = SlotLayout.headerBytes
-        while offset < end, unsafe bytes.load(fromByteOffset: offset, as: UInt8.self) != 0x2a {
-            offset += 1
-            let length = unsafe Wire.readVarint(bytes, &offset)
-            offset += length
-        }
-        return offset
+        unsafe memmove(all + start, all + end, count - end)
+        return unsafe rebuild(slot, producer, all, count - (end - start))
     }
 }
 

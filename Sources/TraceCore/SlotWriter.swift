@@ -5,77 +5,73 @@ import Glibc
 typealias SlotPointer = UnsafeMutablePointer<SpanSlot>
 
 enum SlotWriter {
-    /// Appends an attribute: in place when its key is surely new and it fits, else the long way round.
+    /// Appends an attribute of the usual kind: its key is surely new, its lengths are a byte each, and it fits
+    /// where the chain stands. False, with nothing done, for any other; see `addAttribute`.
+    /// - Parameter writeValue: writes the value's length, one byte, and its `valueCount` bytes.
     @inline(__always)
-    static func addAttribute(
-        _ slot: SlotPointer, _ producer: ProducerPointer, key: UnsafeRawPointer, _ keyCount: Int,
-        isKeyPadded: Bool,
-        filterBit: UInt8, valueCount: Int, _ writeValue: (inout Cursor) -> Void
-    ) {
-        let isNew =
-            unsafe !slot.pointee.filter.mayContain(filterBit)
-            && slot.pointee.attributeCount < slot.pointee.limits.attributeCount
-        // Nearly every attribute: all its lengths are one byte.
-        let messageCount = keyCount &+ valueCount &+ 4
-        if isNew, messageCount < 128, keyCount > 0,
-            unsafe slot.pointee.chain.hasRoom(messageCount &+ 2)
-        {
-            var cursor = unsafe slot.pointee.chain.cursor
-            let head =
-                UInt32(Wire.spanAttributesTag) | UInt32(truncatingIfNeeded: messageCount) << 8
-                | 0x0a << 16 | UInt32(truncatingIfNeeded: keyCount) << 24
-            unsafe Wire.fixed32(head, &cursor)
-            if isKeyPadded {
-                unsafe Wire.copyPadded(key, keyCount, &cursor)
-            } else {
-                unsafe Wire.copy(key, keyCount, &cursor)
-            }
-            unsafe cursor.storeBytes(
-                of: (UInt16(0x12) | UInt16(truncatingIfNeeded: valueCount) << 8).littleEndian,
-                as: UInt16.self)
-            unsafe cursor += 2
-            unsafe writeValue(&cursor)
-            unsafe slot.pointee.chain.cursor = unsafe cursor
-            unsafe slot.pointee.filter.insert(filterBit)
-            unsafe slot.pointee.attributeCount &+= 1
-            return
+    static func addUsualAttribute(
+        _ slot: SlotPointer, _ key: KeyBytes, valueCount: Int, _ writeValue: (inout Cursor) -> Void
+    ) -> Bool {
+        let messageCount = key.usualCount &+ valueCount &+ 4
+        guard messageCount < 128, unsafe !slot.pointee.filter.mayContain(key.filterBit) else {
+            return false
         }
-        unsafe addLongAttribute(
-            slot, producer, key: key, keyCount, filterBit: filterBit, valueCount: valueCount,
-            writeValue)
+        // If there is no room after all, this makes a search that finds nothing.
+        unsafe slot.pointee.filter.insert(key.filterBit)
+        let room = unsafe slot.pointee.chain.room
+        let rest = room &- UInt32(truncatingIfNeeded: messageCount &+ 2) &- ByteChain.oneAttribute
+        guard rest & ByteChain.overdrawn == 0 else { return false }
+        var cursor = unsafe slot.pointee.chain.cursor
+        unsafe slot.pointee.chain.room = rest
+        // Tag and length of the entry; the key's field; the value's tag and length.
+        if key.isInterned {
+            unsafe cursor.storeBytes(
+                of: UInt16(truncatingIfNeeded: Int(Wire.spanAttributesTag) | messageCount << 8)
+                    .littleEndian, as: UInt16.self)
+            unsafe cursor += 2
+            unsafe Wire.copyPadded(key.pointer - 2, key.usualCount &+ 3, &cursor)
+        } else {
+            unsafe Wire.fixed32(
+                UInt32(
+                    truncatingIfNeeded: Int(Wire.spanAttributesTag) | messageCount << 8
+                        | Int(Wire.keyValueKeyTag) << 16 | key.count << 24), &cursor)
+            unsafe Wire.copy(key.pointer, key.count, &cursor)
+            unsafe Wire.byte(Wire.keyValueValueTag, &cursor)
+        }
+        unsafe writeValue(&cursor)
+        return true
     }
 
-    /// The long way round: long values, a key that may be there, a full slot.
-    @inline(never)
-    private static func addLongAttribute(
-        _ slot: SlotPointer, _ producer: ProducerPointer, key: UnsafeRawPointer, _ keyCount: Int,
-        filterBit: UInt8, valueCount: Int, _ writeValue: (inout Cursor) -> Void
+    /// Appends any attribute: long ones, a key that may be there, a full slot.
+    @inline(__always)
+    static func addAttribute(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ key: KeyBytes, valueCount: Int,
+        _ writeValue: (inout Cursor) -> Void
     ) {
-        let entryCount = KeyValueBytes.entryCount(keyCount: keyCount, valueCount: valueCount)
-        if unsafe !slot.pointee.filter.mayContain(filterBit),
-            unsafe slot.pointee.attributeCount < slot.pointee.limits.attributeCount,
-            unsafe slot.pointee.chain.hasRoom(entryCount), keyCount > 0
+        guard key.count > 0 else { return }
+        let entryCount = KeyValueBytes.entryCount(keyCount: key.count, valueCount: valueCount)
+        if unsafe !slot.pointee.filter.mayContain(key.filterBit),
+            unsafe slot.pointee.chain.attributesLeft > 0,
+            unsafe slot.pointee.chain.hasRoom(entryCount)
         {
             var cursor = unsafe slot.pointee.chain.cursor
             unsafe KeyValueBytes.writeHead(
-                tag: Wire.spanAttributesTag, key, keyCount, isKeyPadded: false,
-                valueCount: valueCount, &cursor)
+                tag: Wire.spanAttributesTag, key.pointer, key.count, valueCount: valueCount,
+                &cursor)
             unsafe writeValue(&cursor)
             unsafe slot.pointee.chain.cursor = unsafe cursor
-            unsafe slot.pointee.filter.insert(filterBit)
-            unsafe slot.pointee.attributeCount &+= 1
+            unsafe slot.pointee.filter.insert(key.filterBit)
+            unsafe slot.pointee.chain.countAttributes(1)
             return
         }
-        guard keyCount > 0 else { return }
         let entry = unsafe Producer.scratch(producer, byteCount: entryCount)
         var cursor = unsafe entry
         unsafe KeyValueBytes.writeHead(
-            tag: Wire.spanAttributesTag, key, keyCount, isKeyPadded: false, valueCount: valueCount,
-            &cursor)
+            tag: Wire.spanAttributesTag, key.pointer, key.count, valueCount: valueCount, &cursor)
         unsafe writeValue(&cursor)
         unsafe addEntry(
-            slot, producer, UnsafeRawBufferPointer(start: entry, count: entryCount), key: key,
-            keyCount, filterBit: filterBit)
+            slot, producer, UnsafeRawBufferPointer(start: entry, count: entryCount),
+            key: key.pointer, key.count, filterBit: key.filterBit)
         unsafe Producer.trimScratch(producer)
     }
 
@@ -83,21 +79,20 @@ enum SlotWriter {
     @inline(never)
     static func addEntry(
         _ slot: SlotPointer, _ producer: ProducerPointer, _ entry: UnsafeRawBufferPointer,
-        key: UnsafeRawPointer, _ keyCount: Int, filterBit: UInt8
+        key: UnsafeRawPointer, _ keyCount: Int, filterBit: FilterBit
     ) {
         if unsafe slot.pointee.filter.mayContain(filterBit),
             unsafe replace(slot, producer, entry, key: key, keyCount)
         {
             return
         }
-        guard unsafe slot.pointee.attributeCount < slot.pointee.limits.attributeCount,
-            unsafe append(slot, producer, entry)
+        guard unsafe slot.pointee.chain.attributesLeft > 0, unsafe append(slot, producer, entry)
         else {
-            unsafe slot.pointee.droppedAttributeCount &+= 1
+            unsafe drop(slot, attributes: 1)
             return
         }
         unsafe slot.pointee.filter.insert(filterBit)
-        unsafe slot.pointee.attributeCount &+= 1
+        unsafe slot.pointee.chain.countAttributes(1)
     }
 
     /// Puts `entry` in the place of the attribute with that key. False when there is none.
@@ -118,7 +113,7 @@ enum SlotWriter {
         defer { if !isInline { unsafe bytes.deallocate() } }
         guard
             let old = unsafe EntryWalker.find(
-                key, keyCount, in: bytes, from: slot.pointee.streamOffset, to: count)
+                key, keyCount, in: bytes, from: slot.pointee.headerBytes, to: count)
         else { return false }
         let growth = entry.count - old.count
         if isInline, unsafe slot.pointee.chain.hasRoom(max(0, growth)) {
@@ -135,7 +130,7 @@ enum SlotWriter {
         unsafe memcpy(
             rebuilt + old.lowerBound + entry.count, bytes + old.upperBound, count - old.upperBound)
         if unsafe !rebuild(slot, producer, rebuilt, count + growth) {
-            unsafe slot.pointee.droppedAttributeCount &+= 1
+            unsafe drop(slot, attributes: 1)
         }
         return true
     }
@@ -146,8 +141,10 @@ enum SlotWriter {
         _ slot: SlotPointer, _ producer: ProducerPointer, _ bytes: UnsafeRawPointer, _ count: Int
     ) -> Bool {
         let core = unsafe slot.pointee.core
+        unsafe slot.pointee.traits.setDirty()
         var fresh = unsafe ByteChain(
             inline: SlotLayout.bytes(slot), capacity: SlotLayout.inlineBytes)
+        unsafe fresh.keepLimits(of: slot.pointee.chain)
         guard
             unsafe fresh.append(
                 bytes, count, blocks: core.pointee.blocks, cache: &producer.pointee.blocks)
@@ -159,20 +156,28 @@ enum SlotWriter {
         return true
     }
 
+    /// Appends encoded bytes, in blocks where the slot has no room. False, with nothing done, when there are no
+    /// blocks either.
     @inline(__always)
-    private static func append(
+    static func append(
         _ slot: SlotPointer, _ producer: ProducerPointer, _ bytes: UnsafeRawBufferPointer
     ) -> Bool {
         let core = unsafe slot.pointee.core
+        if unsafe !slot.pointee.chain.hasRoom(bytes.count) { unsafe slot.pointee.traits.setDirty() }
         return unsafe slot.pointee.chain.append(
             bytes.baseAddress!, bytes.count, blocks: core.pointee.blocks,
             cache: &producer.pointee.blocks)
     }
 
+    private static func drop(_ slot: SlotPointer, attributes: Int) {
+        unsafe slot.pointee.traits.setDirty()
+        unsafe slot.pointee.droppedAttributeCount &+= UInt32(attributes)
+    }
+
     /// Adds a list of attributes: one copy when the span has none yet and nothing has to be cut.
     static func add(_ slot: SlotPointer, _ producer: ProducerPointer, _ list: SpanAttributes) {
         guard list.count > 0 else { return }
-        let limits = unsafe slot.pointee.limits
+        let limits = unsafe slot.pointee.limits.pointee
         let needsCutting = list.utf8CountMax > Int(limits.attributeValueLength)
         unsafe list.entries.withUnsafeBytes { bytes in
             if unsafe slot.pointee.attributeCount == 0, !needsCutting,
@@ -180,16 +185,16 @@ enum SlotWriter {
             {
                 if unsafe append(slot, producer, bytes) {
                     unsafe slot.pointee.filter = list.filter
-                    unsafe slot.pointee.attributeCount = UInt32(list.count)
+                    unsafe slot.pointee.chain.countAttributes(list.count)
                 } else {
-                    unsafe slot.pointee.droppedAttributeCount &+= UInt32(list.count)
+                    unsafe drop(slot, attributes: list.count)
                 }
                 return
             }
             let base = bytes.baseAddress!
             unsafe EntryWalker.forEachAttribute(in: base, from: 0, to: bytes.count) { entry, key in
                 let keyBytes = unsafe base + key.lowerBound
-                let filterBit = unsafe AttributeKey.filterBit(keyBytes, key.count)
+                let filterBit = unsafe FilterBit(key: keyBytes, key.count)
                 let whole = unsafe UnsafeRawBufferPointer(rebasing: bytes[entry])
                 if needsCutting,
                     let cut = unsafe cutEntry(whole, key.count, limits.attributeValueLength)
@@ -242,9 +247,8 @@ enum SlotWriter {
     static func addInlineName(
         _ slot: SlotPointer, _ producer: ProducerPointer, _ name: UnsafeRawPointer, _ count: Int
     ) {
-        unsafe addField(slot, producer, tag: 0x2a, name, count)
-        unsafe slot.pointee.name = nil
-        unsafe slot.pointee.nameCount = 0
+        unsafe addField(slot, producer, tag: Wire.spanNameTag, name, count)
+        unsafe slot.pointee.name = .inline
     }
 
     /// Appends a length-delimited field, in blocks where the slot has no room for it.

@@ -39,6 +39,10 @@ enum SpanAdmission {
                     expected: admitted, desired: admitted + take, ordering: .relaxed)
                 if exchanged {
                     unsafe producer.pointee.credits = take
+                    unsafe producer.pointee.reportedCredits = take
+                    if let chunk = unsafe producer.pointee.chunk {
+                        unsafe producer.pointee.chunkLimit = unsafe chunk.pointee.capacityBytes
+                    }
                     return nil
                 }
                 admitted = current
@@ -110,6 +114,8 @@ enum SpanAdmission {
         if unsafe producer.pointee.credits > 0 {
             unsafe releaseRoom(core, spans: producer.pointee.credits)
             unsafe producer.pointee.credits = 0
+            unsafe producer.pointee.reportedCredits = 0
+            unsafe producer.pointee.chunkLimit = 0
         }
     }
 
@@ -117,9 +123,9 @@ enum SpanAdmission {
     /// when that fills the batch it waits for.
     @inline(never)
     static func report(_ core: CorePointer, _ producer: ProducerPointer) {
-        let spans = unsafe producer.pointee.unreported
+        let spans = unsafe producer.pointee.reportedCredits - producer.pointee.credits
+        unsafe producer.pointee.reportedCredits = unsafe producer.pointee.credits
         guard spans > 0 else { return }
-        unsafe producer.pointee.unreported = 0
         let shared = unsafe core.pointee.shared
         let reported = unsafe shared.pointee.reported.add(spans, ordering: .sequentiallyConsistent)
             .newValue
@@ -222,22 +228,37 @@ enum SpanAdmission {
         // release: publishes the record's bytes; pairs with the acquire in the exporter's scan.
         unsafe chunk.pointee.publishedBytes.store(end, ordering: .releasing)
         unsafe producer.pointee.credits &-= 1
-        unsafe producer.pointee.unreported &+= 1
     }
 
-    /// After publishing: tells the exporter when it asked, and notices a shutdown.
+    /// After publishing: tells the exporter when it asked, and notices a shutdown. The last thing a call does.
     @inline(__always)
     static func finish(_ core: CorePointer, _ producer: ProducerPointer, recordBytes: Int) {
-        if unsafe producer.pointee.credits == 0 { unsafe report(core, producer) }
         // The exporter sets a signal, passes a barrier in every thread, then looks at the chunks: so
-        // either it sees the record, or this load sees the signal. Where there is no such barrier,
-        // fence here.
-        tracemill_order_after_barrier()
-        let signals = unsafe core.pointee.shared.pointee.signals.load(ordering: .relaxed)
+        // either it sees the record, or this load sees the signal.
+        tracemill_keep_order()
+        let signals = unsafe producer.pointee.shared.pointee.signals.load(ordering: .relaxed)
+        if unsafe signals != 0 || producer.pointee.credits == 0 {
+            unsafe finishUnusual(core, producer, recordBytes: recordBytes)
+        }
+    }
+
+    @inline(never)
+    private static func finishUnusual(
+        _ core: CorePointer, _ producer: ProducerPointer, recordBytes: Int
+    ) {
+        if unsafe producer.pointee.credits == 0 {
+            unsafe report(core, producer)
+            unsafe producer.pointee.chunkLimit = 0
+        }
+        let shared = unsafe producer.pointee.shared
+        // Where there is no such barrier, and this bit is always set: fence, and look again.
+        if unsafe shared.pointee.signals.load(ordering: .relaxed) & Signal.fences != 0 {
+            tracemill_fence()
+        }
+        let signals = unsafe shared.pointee.signals.load(ordering: .relaxed)
         if signals != 0 {
             let end = unsafe producer.pointee.chunkBytes
-            unsafe published(
-                core, producer, signals: signals, start: end &- recordBytes, end: end)
+            unsafe published(core, producer, signals: signals, start: end &- recordBytes, end: end)
         }
     }
 

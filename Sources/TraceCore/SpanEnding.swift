@@ -29,6 +29,7 @@ enum SpanEnding {
                 ticks &- startTicks, by: producer.pointee.anchor.nanosecondsPerTick)
     }
 
+    /// Any end: of a span with events, blocks or a status, on another thread, into a full chunk.
     @inline(__always)
     static func end(_ hold: SlotHold, word: UInt64, at endTimeUnixNano: UInt64?) {
         let slot = unsafe hold.slot
@@ -45,7 +46,7 @@ enum SpanEnding {
         unsafe finish(core, producer, published)
     }
 
-    /// The end of a span that others want to see, or in a forked child, where it goes nowhere.
+    /// The end of a span that others want to see; in a forked child, where it goes nowhere; without barriers.
     @inline(never)
     private static func endDiverted(
         _ hold: SlotHold, word: UInt64, at endTimeUnixNano: UInt64?, signals: UInt32
@@ -58,12 +59,15 @@ enum SpanEnding {
             return hold.leave()
         }
         let endUnixNano = unsafe setEndTime(slot, producer, endTimeUnixNano)
-        let record = unsafe detach(slot, endUnixNano: endUnixNano)
+        let record =
+            unsafe signals & Signal.observed != 0 ? detach(slot, endUnixNano: endUnixNano) : nil
         let published = unsafe settle(slot, core, producer)
         unsafe free(slot, core, producer, word: word)
         hold.leave()
         unsafe finish(core, producer, published)
-        if signals & Signal.closed == 0 { unsafe SpanObservers.of(core)?.ended(record, of: core) }
+        if let record, signals & Signal.closed == 0 {
+            unsafe SpanObservers.of(core)?.ended(record, of: core)
+        }
     }
 
     /// Takes a span out without an end: the sweeper's. Counted as dropped by it.
@@ -96,7 +100,7 @@ enum SpanEnding {
         _ slot: SlotPointer, _ core: CorePointer, _ producer: ProducerPointer
     ) -> Int {
         unsafe ProducerCounters.bump(producer.pointee.counters.ended)
-        guard unsafe slot.pointee.isSampled else { return 0 }
+        guard unsafe slot.pointee.traits.isSampled else { return 0 }
         #if DEBUG
             let isFrozen = Mutant.freezeCounter.strikes
             let isLost = Mutant.dropSpan.strikes
@@ -128,11 +132,11 @@ enum SpanEnding {
             let place = unsafe reserve(
                 core, producer, spanBytes: message.count, identityFrom: SlotLayout.bytes(slot))
         else { return 0 }
-        unsafe writePrefix(
-            place, core, producer, spanBytes: message.count, stream: slot.pointee.stream,
-            status: slot.pointee.status, isRoot: slot.pointee.isRoot)
-        unsafe message.write(slot, to: place + RecordPrefix.bytes)
         let recordBytes = RecordPrefix.recordBytes(spanBytes: message.count)
+        unsafe writePrefix(
+            place, core, producer, recordBytes: recordBytes, spanBytes: message.count,
+            traits: slot.pointee.traits)
+        unsafe message.write(slot, to: place + RecordPrefix.bytes)
         unsafe SpanAdmission.publish(core, producer, recordBytes: recordBytes)
         return recordBytes
     }
@@ -166,9 +170,9 @@ enum SpanEnding {
     }
 
     @inline(__always)
-    private static func writePrefix(
+    static func writePrefix(
         _ place: UnsafeMutableRawPointer, _ core: CorePointer, _ producer: ProducerPointer,
-        spanBytes: Int, stream: UInt32, status: UInt8, isRoot: Bool
+        recordBytes: Int, spanBytes: Int, traits: SpanTraits
     ) {
         var endCycles: UInt64 = 0
         if unsafe core.pointee.timeOneIn != 0 {
@@ -179,10 +183,8 @@ enum SpanEnding {
             }
         }
         unsafe place.assumingMemoryBound(to: RecordPrefix.self).pointee = RecordPrefix(
-            recordBytes: UInt32(
-                truncatingIfNeeded: RecordPrefix.recordBytes(spanBytes: spanBytes)),
-            spanBytes: UInt32(truncatingIfNeeded: spanBytes), stream: stream, status: status,
-            isRoot: isRoot, reserved: 0, endCycles: endCycles)
+            recordBytes: UInt32(truncatingIfNeeded: recordBytes),
+            spanBytes: UInt32(truncatingIfNeeded: spanBytes), traits: traits, endCycles: endCycles)
     }
 
     /// The span's bytes as they are, outside of the slot.
@@ -197,9 +199,7 @@ enum SpanEnding {
                 of: endUnixNano.littleEndian, toByteOffset: SlotLayout.endOffset, as: UInt64.self)
             initialized = shape.count
         }
-        return unsafe DetachedSpan(
-            message: message, stream: slot.pointee.stream, status: slot.pointee.status,
-            isRoot: slot.pointee.isRoot, isSampled: slot.pointee.isSampled)
+        return unsafe DetachedSpan(message: message, traits: slot.pointee.traits)
     }
 
     /// Puts a copy of a span into the queue of a recorder that follows its own.
@@ -212,11 +212,11 @@ enum SpanEnding {
                 let place = unsafe reserve(
                     core, producer, spanBytes: message.count, identityFrom: bytes)
             else { return 0 }
-            unsafe writePrefix(
-                place, core, producer, spanBytes: message.count, stream: span.stream,
-                status: span.status, isRoot: span.isRoot)
-            unsafe memcpy(place + RecordPrefix.bytes, bytes, message.count)
             let recordBytes = RecordPrefix.recordBytes(spanBytes: message.count)
+            unsafe writePrefix(
+                place, core, producer, recordBytes: recordBytes, spanBytes: message.count,
+                traits: span.traits)
+            unsafe memcpy(place + RecordPrefix.bytes, bytes, message.count)
             unsafe SpanAdmission.publish(core, producer, recordBytes: recordBytes)
             return recordBytes
         }
@@ -228,18 +228,14 @@ enum SpanEnding {
     private static func free(
         _ slot: SlotPointer, _ core: CorePointer, _ producer: ProducerPointer, word: UInt64
     ) {
-        if unsafe slot.pointee.chain.firstBlock != nil || slot.pointee.statusMessage != nil
-            || slot.pointee.nameBlock != nil
-        {
-            unsafe freeBlocks(slot, core, producer)
-        }
+        if unsafe slot.pointee.traits.isDirty { unsafe clean(slot, core, producer) }
         // release: the next owner of the slot sees nothing half-done; stale tickets no longer match.
         unsafe slot.pointee.state.store(word & ~0xff, ordering: .releasing)
         unsafe core.pointee.slots.give(UnsafeMutableRawPointer(slot), &producer.pointee.slots)
     }
 
     @inline(never)
-    private static func freeBlocks(
+    private static func clean(
         _ slot: SlotPointer, _ core: CorePointer, _ producer: ProducerPointer
     ) {
         unsafe slot.pointee.chain.reset(
@@ -251,100 +247,6 @@ enum SpanEnding {
         if let block = unsafe slot.pointee.nameBlock {
             unsafe core.pointee.blocks.giveCounted(block, &producer.pointee.blocks)
         }
-        unsafe slot.pointee.statusMessage = nil
-        unsafe slot.pointee.nameBlock = nil
-    }
-}
-
-/// The parts of a Span message and their sizes: what the slot's chain holds, the name, what is written last.
-private struct MessageShape {
-    let chainCount: Int
-    let hasName: Bool
-    let nameCount: Int
-    let hasTail: Bool
-    /// Bytes of the message.
-    let count: Int
-
-    @inline(__always)
-    init(_ slot: SlotPointer) {
-        chainCount = unsafe slot.pointee.chain.count
-        nameCount = unsafe slot.pointee.nameCount
-        hasName = unsafe slot.pointee.name != nil
-        let nameField = hasName ? 1 &+ Wire.varintBytes(nameCount) &+ nameCount : 0
-        hasTail = unsafe SpanTail.isNeeded(slot)
-        count = unsafe chainCount &+ nameField &+ (hasTail ? SpanTail.count(slot) : 0)
-    }
-
-    @inline(__always)
-    func write(_ slot: SlotPointer, to start: UnsafeMutableRawPointer) {
-        var cursor = unsafe start
-        unsafe slot.pointee.chain.copy(inline: SlotLayout.bytes(slot), to: cursor)
-        unsafe cursor += chainCount
-        if hasName {
-            unsafe Wire.byte(0x2a, &cursor)
-            unsafe Wire.varint(nameCount, &cursor)
-            unsafe Wire.copy(slot.pointee.name.unsafelyUnwrapped, nameCount, &cursor)
-        }
-        if hasTail { unsafe SpanTail.write(slot, &cursor) }
-    }
-}
-
-/// What is written last: dropped counts (fields 10, 12, 14) and status (15 {message 2, code 3}).
-private enum SpanTail {
-    @inline(__always)
-    static func isNeeded(_ slot: SlotPointer) -> Bool {
-        unsafe UInt32(slot.pointee.status) | slot.pointee.droppedAttributeCount
-            | slot.pointee.droppedEventCount | slot.pointee.droppedLinkCount != 0
-    }
-
-    static func hasDrops(_ slot: SlotPointer) -> Bool {
-        unsafe slot.pointee.droppedAttributeCount | slot.pointee.droppedEventCount
-            | slot.pointee.droppedLinkCount != 0
-    }
-
-    @inline(never)
-    static func count(_ slot: SlotPointer) -> Int {
-        var count = 0
-        let drops = unsafe drops(slot)
-        for index in drops.indices where drops[index].count > 0 {
-            count += 1 + Wire.varintBytes(Int(drops[index].count))
-        }
-        if unsafe slot.pointee.status != 0 {
-            let message = unsafe statusCount(slot)
-            count += 1 + Wire.varintBytes(message) + message
-        }
-        return count
-    }
-
-    @inline(never)
-    static func write(_ slot: SlotPointer, _ cursor: inout Cursor) {
-        let drops = unsafe drops(slot)
-        for index in drops.indices where drops[index].count > 0 {
-            unsafe Wire.byte(drops[index].tag, &cursor)
-            unsafe Wire.varint(Int(drops[index].count), &cursor)
-        }
-        guard unsafe slot.pointee.status != 0 else { return }
-        unsafe Wire.byte(0x7a, &cursor)
-        unsafe Wire.varint(statusCount(slot), &cursor)
-        if let block = unsafe slot.pointee.statusMessage, unsafe slot.pointee.statusMessageCount > 0
-        {
-            unsafe Wire.byte(0x12, &cursor)
-            unsafe Wire.varint(slot.pointee.statusMessageCount, &cursor)
-            unsafe Wire.copy(Block.payload(block), slot.pointee.statusMessageCount, &cursor)
-        }
-        unsafe Wire.byte(0x18, &cursor)
-        unsafe Wire.byte(slot.pointee.status, &cursor)
-    }
-
-    private static func statusCount(_ slot: SlotPointer) -> Int {
-        let message = unsafe slot.pointee.statusMessageCount
-        return 2 + (message > 0 ? 1 + Wire.varintBytes(message) + message : 0)
-    }
-
-    private static func drops(_ slot: SlotPointer) -> InlineArray<3, (tag: UInt8, count: UInt32)> {
-        unsafe [
-            (0x50, slot.pointee.droppedAttributeCount), (0x60, slot.pointee.droppedEventCount),
-            (0x70, slot.pointee.droppedLinkCount),
-        ]
+        unsafe SlotLayout.clean(slot)
     }
 }

@@ -17,8 +17,24 @@ public struct SpanLimits: Sendable, Equatable {
 
     public init() {}
 
-    /// The limits as a slot carries them: negative settings mean none at all.
-    var packed: PackedLimits {
+    /// The limits as slots look at them, for as long as the process runs: negative settings mean none at all.
+    /// Takes a lock.
+    var packed: UnsafePointer<PackedLimits> {
+        unsafe PackedLimits.table.withLock { table in
+            let packed = values
+            if let known = table[packed],
+                let pointer = unsafe UnsafePointer<PackedLimits>(bitPattern: known)
+            {
+                return unsafe pointer
+            }
+            let made = UnsafeMutablePointer<PackedLimits>.allocate(capacity: 1)
+            unsafe made.initialize(to: packed)
+            table[packed] = UInt(bitPattern: made)
+            return unsafe UnsafePointer(made)
+        }
+    }
+
+    private var values: PackedLimits {
         PackedLimits(
             attributeCount: Self.pack(attributeCount), eventCount: Self.pack(eventCount),
             linkCount: Self.pack(linkCount),
@@ -27,10 +43,14 @@ public struct SpanLimits: Sendable, Equatable {
             attributeValueLength: attributeValueLength.map(Self.pack) ?? .max)
     }
 
-    private static func pack(_ limit: Int) -> UInt32 { UInt32(clamping: limit) }
+    /// No more than 31 bits: the top one is `ByteChain.overdrawn`'s.
+    private static func pack(_ limit: Int) -> UInt32 { min(UInt32(clamping: limit), 1 << 31 - 1) }
 }
 
-struct PackedLimits {
+struct PackedLimits: Hashable {
+    /// All there ever were, by address: never freed, since a span may outlive its provider.
+    static let table = Guarded<[PackedLimits: UInt]>([:])
+
     var attributeCount: UInt32
     var eventCount: UInt32
     var linkCount: UInt32
@@ -38,4 +58,7 @@ struct PackedLimits {
     var attributeCountPerLink: UInt32
     /// `.max` is without limit.
     var attributeValueLength: UInt32
+
+    /// Whether a text of fewer than 128 bytes, as short attributes have, may be too long.
+    var mayCutTexts: Bool { attributeValueLength < 128 }
 }

@@ -38,7 +38,7 @@ final class SpanObservers: Sendable {
     /// Hands on a span that has ended; the ending thread has left its slot.
     func ended(_ record: DetachedSpan, of core: CorePointer) {
         let (hook, followers) = hooks.withLock { ($0.end, $0.followers) }
-        if record.isSampled {
+        if record.traits.isSampled {
             for address in followers {
                 if let follower = unsafe CorePointer(bitPattern: address) {
                     unsafe SpanEnding.publishCopy(record, to: follower)
@@ -52,21 +52,18 @@ final class SpanObservers: Sendable {
 /// A span's bytes outside of its slot.
 struct DetachedSpan {
     var message: [UInt8]
-    var stream: UInt32
-    var status: UInt8
-    var isRoot: Bool
-    var isSampled: Bool
+    var traits: SpanTraits
 
     /// The message as a request of its own: resource_spans 1 {resource, scope_spans 2 {scope, spans 2}}.
     func snapshot(_ core: CorePointer) -> SpanSnapshot {
-        let entry = unsafe core.pointee.streams[Int(stream)]
+        let entry = unsafe core.pointee.streams[traits.stream]
         func bytes(_ interned: InternedBytes) -> [UInt8] {
             unsafe Array(UnsafeRawBufferPointer(start: interned.pointer, count: interned.count))
         }
         let scopeSpans = bytes(entry.scope) + MessageBytes.field(0x12, message)
         let resourceSpans = bytes(entry.resource) + MessageBytes.field(0x12, scopeSpans)
         return SpanSnapshot(
-            isSampled: isSampled, request: MessageBytes.field(0x0a, resourceSpans))
+            isSampled: traits.isSampled, request: MessageBytes.field(0x0a, resourceSpans))
     }
 }
 

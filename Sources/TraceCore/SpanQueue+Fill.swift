@@ -12,14 +12,6 @@ import Synchronization
     var spans: Int
 }
 
-/// One stream's share of the body being made.
-struct StreamAccumulator {
-    /// Bytes of its spans, tags and lengths included.
-    var spanBytes = 0
-    /// Where its next span goes.
-    var offset = 0
-}
-
 extension SpanQueue {
     /// How far ahead of the scan records are fetched: four of the usual size.
     private static var prefetchDistanceBytes: Int { 1024 }
@@ -140,42 +132,52 @@ extension SpanQueue {
         var offset = start
         var taken = 0
         var skipped = 0
-        while offset < end, room.spans > 0 {
+        var bytesLeft = room.bytes
+        // Spans of one stream follow each other more often than not.
+        var stream = -1
+        var accumulator = unsafe UnsafeMutablePointer<StreamAccumulator>(bitPattern: 16)
+            .unsafelyUnwrapped
+        while offset < end, taken < room.spans {
             let prefix = unsafe (records + offset).assumingMemoryBound(to: RecordPrefix.self)
+            let recordBytes = unsafe Int(prefix.pointee.recordBytes)
             // Records follow each other, but where the next one begins is only known from this one:
             // without help each would wait for its line from the core that wrote it.
             unsafe tracemill_prefetch(
-                records + offset + SpanQueue.prefetchDistanceBytes,
-                Int64(min(prefix.pointee.recordBytes, 512)))
+                records + offset + SpanQueue.prefetchDistanceBytes, Int64(min(recordBytes, 512)))
             let spanBytes = unsafe Int(prefix.pointee.spanBytes)
             let fieldBytes = 1 &+ Wire.varintBytes(spanBytes) &+ spanBytes
-            let stream = unsafe Int(prefix.pointee.stream)
-            if stream >= accumulators.count { addAccumulators() }
             var added = fieldBytes
-            if accumulators[stream].spanBytes == 0 {
+            if unsafe prefix.pointee.traits.stream != stream {
+                stream = unsafe prefix.pointee.traits.stream
+                unsafe accumulator = unsafe self.accumulator(of: stream)
+            }
+            if unsafe accumulator.pointee.spanBytes == 0 {
                 let entry = unsafe core.pointee.streams[stream]
                 added += entry.resource.count + entry.scope.count + 24
             }
-            if room.bytes < added {
+            if bytesLeft < added {
                 guard room.isUntouched else {
                     room.isFull = true
                     break
                 }
                 // Not even alone in a request: it would stand in the way for ever.
                 unsafe skip(records + offset + RecordPrefix.bytes)
-                unsafe offset &+= Int(prefix.pointee.recordBytes)
+                offset &+= recordBytes
                 start = offset
                 skipped += 1
                 continue
             }
-            room.isUntouched = false
-            if accumulators[stream].spanBytes == 0 { touchedStreams.append(stream) }
-            accumulators[stream].spanBytes &+= fieldBytes
-            room.bytes -= added
-            room.spans -= 1
-            taken += 1
-            unsafe offset &+= Int(prefix.pointee.recordBytes)
+            if unsafe accumulator.pointee.spanBytes == 0 {
+                room.isUntouched = false
+                touchedStreams.append(stream)
+            }
+            unsafe accumulator.pointee.spanBytes &+= fieldBytes
+            bytesLeft &-= added
+            taken &+= 1
+            offset &+= recordBytes
         }
+        room.bytes = bytesLeft
+        room.spans -= taken
         if offset > start {
             unsafe segments.append(Segment(chunk: chunk, from: start, to: offset, spans: taken))
         }
@@ -188,12 +190,14 @@ extension SpanQueue {
         return taken
     }
 
-    /// A tracer was made since the last drain.
-    @inline(never)
-    private func addAccumulators() {
-        // acquire: the record that names the stream was published after the stream was.
-        let streams = unsafe core.pointee.streamCount.pointee.load(ordering: .acquiring)
-        while accumulators.count < streams { accumulators.append(StreamAccumulator()) }
+    private func accumulator(of stream: Int) -> UnsafeMutablePointer<StreamAccumulator> {
+        if stream >= accumulators.count {
+            // A tracer was made since the last drain.
+            // acquire: the record that names the stream was published after the stream was.
+            unsafe accumulators.grow(
+                to: core.pointee.streamCount.pointee.load(ordering: .acquiring))
+        }
+        return unsafe accumulators[stream]
     }
 
     @inline(never)
@@ -230,8 +234,8 @@ extension SpanQueue {
                 unsafe Wire.varint(scopeSpansBytes(stream), &cursor)
                 let scope = unsafe streams[stream].scope
                 unsafe Wire.copy(scope.pointer, scope.count, &cursor)
-                accumulators[stream].offset = unsafe cursor - memory
-                unsafe cursor += accumulators[stream].spanBytes
+                unsafe accumulators[stream].pointee.offset = unsafe cursor - memory
+                unsafe cursor += accumulators[stream].pointee.spanBytes
             }
             first = last
         }
@@ -240,7 +244,7 @@ extension SpanQueue {
     }
 
     private func scopeSpansBytes(_ stream: Int) -> Int {
-        unsafe core.pointee.streams[stream].scope.count + accumulators[stream].spanBytes
+        unsafe core.pointee.streams[stream].scope.count + accumulators[stream].pointee.spanBytes
     }
 
     @inline(__always)
@@ -248,26 +252,34 @@ extension SpanQueue {
         to memory: UnsafeMutableRawPointer, timed: inout [UInt64],
         _ sum: (_ message: UnsafeRawPointer, _ count: Int) -> Void
     ) {
-        unsafe accumulators.withUnsafeMutableBufferPointer { accumulators in
-            for segment in segments {
-                let records = unsafe Chunk.records(segment.chunk)
-                var offset = segment.from
-                while offset < segment.to {
-                    let record = unsafe records + offset
-                    let prefix = unsafe record.assumingMemoryBound(to: RecordPrefix.self).pointee
-                    let message = unsafe record + RecordPrefix.bytes
-                    let count = Int(prefix.spanBytes)
-                    let stream = Int(prefix.stream)
-                    var cursor = unsafe memory + accumulators[stream].offset
-                    unsafe Wire.byte(0x12, &cursor)  // spans 2
-                    unsafe Wire.varint(count, &cursor)
-                    unsafe memcpy(cursor, message, count)
-                    unsafe sum(message, count)
-                    unsafe accumulators[stream].offset = unsafe cursor + count - memory
-                    if prefix.endCycles != 0 { timed.append(prefix.endCycles) }
-                    offset &+= Int(prefix.recordBytes)
+        let accumulators = accumulators
+        for segment in segments {
+            var record = unsafe Chunk.records(segment.chunk) + segment.from
+            let end = unsafe Chunk.records(segment.chunk) + segment.to
+            var stream = -1
+            var cursor = unsafe memory
+            while unsafe record < end {
+                let prefix = unsafe record.assumingMemoryBound(to: RecordPrefix.self)
+                let count = unsafe Int(prefix.pointee.spanBytes)
+                if unsafe prefix.pointee.traits.stream != stream {
+                    if stream >= 0 {
+                        unsafe accumulators[stream].pointee.offset = unsafe cursor - memory
+                    }
+                    stream = unsafe prefix.pointee.traits.stream
+                    unsafe cursor = unsafe memory + accumulators[stream].pointee.offset
                 }
+                let message = unsafe record + RecordPrefix.bytes
+                unsafe Wire.byte(0x12, &cursor)  // spans 2
+                unsafe Wire.varint(count, &cursor)
+                unsafe memcpy(cursor, message, count)
+                unsafe sum(message, count)
+                unsafe cursor += count
+                if unsafe prefix.pointee.endCycles != 0 {
+                    unsafe timed.append(prefix.pointee.endCycles)
+                }
+                unsafe record += Int(prefix.pointee.recordBytes)
             }
+            if stream >= 0 { unsafe accumulators[stream].pointee.offset = unsafe cursor - memory }
         }
     }
 
@@ -285,7 +297,7 @@ extension SpanQueue {
 
     /// Gives read chunks back and makes room for as many spans as were taken.
     func finishDrain() {
-        for stream in touchedStreams { accumulators[stream] = StreamAccumulator() }
+        for stream in touchedStreams { unsafe accumulators[stream].pointee = StreamAccumulator() }
         touchedStreams.removeAll(keepingCapacity: true)
         var spans = 0
         for segment in segments { spans += segment.spans }

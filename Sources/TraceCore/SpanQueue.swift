@@ -11,7 +11,7 @@ import Synchronization
     var current: UnsafeMutablePointer<Chunk>?
     var segments: [Segment] = []
     var retired: [UnsafeMutablePointer<Chunk>] = unsafe []
-    var accumulators: [StreamAccumulator] = []
+    var accumulators = StreamAccumulators()
     var touchedStreams: [Int] = []
     /// Where the next walk over open chunks begins, so that no producer is always first.
     var rotation = 0

@@ -28,6 +28,8 @@ public struct RecorderOptions: Sendable {
     public var pages: any PageSource = MappedPageSource()
     /// Where ring positions begin: tests set it near the wrap.
     package var ringStartPosition: UInt64 = 0
+    /// As on a kernel without membarrier(2): for tests.
+    package var fencesOpenly = false
 
     public init() {}
 }
@@ -150,6 +152,9 @@ public struct CoreCounters: Sendable, Equatable {
             byteCount: MemoryLayout<SharedWords>.stride, alignment: 128
         ).bindMemory(to: SharedWords.self, capacity: 1)
         unsafe shared.initialize(to: SharedWords())
+        if options.fencesOpenly || !tracemill_has_process_barrier() {
+            unsafe shared.pointee.signals.store(Signal.fences, ordering: .relaxed)
+        }
         guard let gate = unsafe tracemill_gate_new() else {
             fatalError("tracemill: no memory for a recorder")
         }
@@ -229,9 +234,11 @@ public struct CoreCounters: Sendable, Equatable {
         unsafe sum.droppedIdentitySum &+= shared.pointee.skippedIdentitySum.load(ordering: .relaxed)
         unsafe queue.forEachProducer {
             unsafe sum.endedSampled &+= read($0.pointee.counters.endedSampled)
+            unsafe sum.endedSampled &+= read($0.pointee.counters.endedUsual)
         }
         unsafe queue.forEachProducer {
             unsafe sum.ended &+= read($0.pointee.counters.ended)
+            unsafe sum.ended &+= read($0.pointee.counters.endedUsual)
             unsafe sum.sweptEnded &+= read($0.pointee.counters.sweptEnded)
             unsafe sum.sweptDropped &+= read($0.pointee.counters.sweptDropped)
         }

@@ -87,10 +87,9 @@ extension SpanRecorder {
         case .end(let key):
             if let key {
                 // A span that is full has room for this one.
-                unsafe slot.pointee.limits.attributeCount &+= 1
+                unsafe slot.pointee.chain.countAttributes(-1)
                 unsafe SlotWriter.addAttribute(
-                    slot, hold.producer, key: key.bytes.pointer, key.bytes.count,
-                    isKeyPadded: true, filterBit: key.filterBit, valueCount: ValueBytes.boolCount
+                    slot, hold.producer, key.keyBytes, valueCount: ValueBytes.boolCount
                 ) { unsafe ValueBytes.write(bool: true, &$0) }
             }
             unsafe ProducerCounters.bump(hold.producer.pointee.counters.sweptEnded)

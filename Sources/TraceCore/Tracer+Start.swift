@@ -4,13 +4,120 @@ import CThread
 import Synchronization
 
 extension Tracer {
-    /// A name's bytes and whether they stay where they are.
-    @safe struct NameBytes {
-        var pointer: UnsafeRawPointer
-        var count: Int
-        var isImmortal: Bool
+    // The usual starts: the clock's time, random ids, nothing to look at but the parent. What another way would
+    // need is looked at first, so that nothing has to be kept for it.
+
+    /// The calling thread's producer and its first free slot, when they are there and nothing unusual is on.
+    @inline(__always)
+    private func readyForUsual() -> (producer: ProducerPointer, slot: SlotPointer)? {
+        let signals = unsafe core.pointee.shared.pointee.signals.load(ordering: .relaxed)
+        guard signals & Signal.unusualStarts == 0,
+            let producer = unsafe RecorderCore.producerIfAttached(core),
+            let memory = unsafe producer.pointee.slots.head
+        else { return nil }
+        return unsafe (producer, memory.assumingMemoryBound(to: SpanSlot.self))
     }
 
+    /// Nil, with nothing done, for any root but the usual; see `start`.
+    @inline(__always)
+    func startUsualRoot(_ name: NameBytes, _ kind: SpanKind) -> ActiveSpan? {
+        guard sampler.isSimple(for: .empty), let (producer, slot) = unsafe readyForUsual() else {
+            return nil
+        }
+        unsafe ProducerCounters.bump(producer.pointee.counters.startCalls)
+        var ids = unsafe producer.pointee.ids
+        let traceID = TraceID(high: ids.next(), low: ids.nextNonZero())
+        let spanID = SpanID(rawValue: ids.nextNonZero())
+        unsafe producer.pointee.ids = ids
+        guard sampler.keepsRoot(traceLow: traceID.low) else {
+            unsafe ProducerCounters.bump(producer.pointee.counters.notRecordedSampler)
+            return ActiveSpan(
+                context: SpanContext(traceID: traceID, spanID: spanID, flags: .random))
+        }
+        return unsafe begin(
+            slot, producer,
+            SpanContext(traceID: traceID, spanID: spanID, flags: [.random, .sampled]), name, kind,
+            traits: rootTraits, room: rootRoom, isParentRemote: false)
+    }
+
+    /// Nil, with nothing done, for any child but the usual; see `start`.
+    @inline(__always)
+    func startUsualChild(
+        _ name: NameBytes, _ kind: SpanKind, _ parent: SpanContext
+    ) -> ActiveSpan? {
+        guard parent.isValid, isSimple(parent), parent.traceState.isEmpty,
+            sampler.isSilent || !parent.isRemote,
+            let (producer, slot) = unsafe readyForUsual()
+        else { return nil }
+        unsafe ProducerCounters.bump(producer.pointee.counters.startCalls)
+        var context = unsafe SpanContext(
+            traceID: parent.traceID,
+            spanID: SpanID(rawValue: producer.pointee.ids.nextNonZero()),
+            flags: parent.flags.intersection(.random))
+        guard sampler.keepsChild(of: parent) else {
+            unsafe ProducerCounters.bump(producer.pointee.counters.notRecordedSampler)
+            return ActiveSpan(context: context)
+        }
+        context.flags.formUnion(.sampled)
+        unsafe SlotLayout.writeParent(SlotLayout.bytes(slot), parent.spanID)
+        return unsafe begin(
+            slot, producer, context, name, kind, traits: childTraits, room: childRoom,
+            isParentRemote: parent.isRemote)
+    }
+
+    /// Takes the thread's first free slot for a span of the usual kind.
+    @inline(__always)
+    private func begin(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ context: SpanContext,
+        _ name: NameBytes, _ kind: SpanKind, traits: SpanTraits, room: UInt32, isParentRemote: Bool
+    ) -> ActiveSpan {
+        unsafe producer.pointee.slots.take(UnsafeMutableRawPointer(slot))
+        unsafe ProducerCounters.bump(producer.pointee.counters.recording)
+        if unsafe slot.pointee.coreBits == 0 { unsafe SlotLayout.initialize(slot, core: core) }
+        unsafe fill(
+            slot, producer, context, name, kind,
+            traits: traits.with(
+                isSampled: true, isStartGiven: false, isNameInterned: name.isShortInterned),
+            room: room, isParentRemote: isParentRemote)
+        // The clock last, when little is left to be kept meanwhile.
+        let ticks = unsafe RecorderCore.ticks(core)
+        unsafe SlotLayout.setStart(
+            slot, ticks: ticks,
+            unixNano: producer.pointee.anchor.unixNano(
+                at: ticks, usesCycles: core.pointee.usesCycles))
+        return unsafe publish(slot, producer, context, isShared: false)
+    }
+
+    /// Sets what every span has, but for its times and its parent.
+    @inline(__always)
+    private func fill(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ context: SpanContext,
+        _ name: NameBytes, _ kind: SpanKind, traits: SpanTraits, room: UInt32, isParentRemote: Bool
+    ) {
+        unsafe slot.pointee.starter.store(UInt(bitPattern: producer), ordering: .relaxed)
+        unsafe slot.pointee.traits = traits
+        unsafe slot.pointee.limits = unsafe limits
+        unsafe slot.pointee.filter = KeyFilter()
+        unsafe slot.pointee.name = name
+        unsafe slot.pointee.chain.room = room
+        unsafe slot.pointee.chain.attributesBeyond = attributesBeyond
+        unsafe SlotLayout.writeHeader(
+            SlotLayout.bytes(slot), context: context, isParentRemote: isParentRemote, kind: kind)
+    }
+
+    /// The slot begins its life: the ticket.
+    @inline(__always)
+    private func publish(
+        _ slot: SlotPointer, _ producer: ProducerPointer, _ context: SpanContext, isShared: Bool
+    ) -> ActiveSpan {
+        let word = unsafe (slot.pointee.state.load(ordering: .relaxed) | 0xff) &+ 1 | SlotState.live
+        // release: publishes the slot's fields; pairs with the acquire of whoever brings the ticket.
+        unsafe slot.pointee.state.store(
+            isShared ? word | SlotState.shared : word, ordering: .releasing)
+        return unsafe ActiveSpan(slot: slot, starter: producer, word: word, context: context)
+    }
+
+    /// Any start.
     @inline(__always)
     func start(
         _ name: NameBytes, _ kind: SpanKind, _ parent: SpanContext?, _ startTimeUnixNano: UInt64?,
@@ -69,8 +176,8 @@ extension Tracer {
         let traceID = unsafe isChild ? parent!.traceID : newTraceID(identity, producer)
         let unixNano = unsafe sampler.looksAtTime ? samplingTime(producer, startTimeUnixNano) : 0
         let verdict =
-            sampler.looksAtSpan
-            ? unsafe sampler.decide(
+            unsafe sampler.looksAtSpan
+            ? sampler.decide(
                 SamplingQuestion(
                     parent: parent, traceID: traceID,
                     name: UnsafeRawBufferPointer(start: name.pointer, count: name.count),
@@ -141,25 +248,27 @@ extension Tracer {
         if isSampled { context.flags.formUnion(.sampled) }
         unsafe ProducerCounters.bump(producer.pointee.counters.recording)
         let slot = unsafe memory.assumingMemoryBound(to: SpanSlot.self)
-        let startUnixNano = unsafe prepare(slot, producer, startTimeUnixNano)
-        unsafe slot.pointee.isSampled = isSampled
-        let start = unsafe SlotLayout.bytes(slot)
-        unsafe slot.pointee.chain = unsafe ByteChain(
-            inline: start, capacity: SlotLayout.inlineBytes)
-        unsafe slot.pointee.chain.cursor = unsafe SlotLayout.writeHeader(
-            start, context: context, parent: parentID, isParentRemote: isParentRemote,
-            kind: kind, startUnixNano: startUnixNano)
-        unsafe slot.pointee.isRoot = !parentID.isValid
+        if unsafe slot.pointee.coreBits == 0 { unsafe SlotLayout.initialize(slot, core: core) }
+        let isChild = parentID.isValid
+        if isChild { unsafe SlotLayout.writeParent(SlotLayout.bytes(slot), parentID) }
+        unsafe fill(
+            slot, producer, context, name, kind,
+            traits: (isChild ? childTraits : rootTraits).with(
+                isSampled: isSampled, isStartGiven: startTimeUnixNano != nil,
+                isNameInterned: name.isShortInterned),
+            room: isChild ? childRoom : rootRoom, isParentRemote: isParentRemote)
+        let ticks = unsafe startTimeUnixNano == nil ? RecorderCore.ticks(core) : 0
+        unsafe SlotLayout.setStart(
+            slot, ticks: ticks,
+            unixNano: startTimeUnixNano
+                ?? producer.pointee.anchor.unixNano(
+                    at: ticks, usesCycles: core.pointee.usesCycles))
         if !context.traceState.isEmpty {
             unsafe SlotWriter.addTraceState(slot, producer, context.traceState)
         }
-        unsafe slot.pointee.name = unsafe name.pointer
-        unsafe slot.pointee.nameCount = name.count
         if !name.isImmortal {
-            unsafe SlotWriter.addInlineName(
-                slot, producer, name.pointer, name.count)
+            unsafe SlotWriter.addInlineName(slot, producer, name.pointer, name.count)
         }
-        unsafe slot.pointee.streamOffset = unsafe slot.pointee.chain.count
         if let attributes {
             unsafe SlotWriter.add(slot, producer, attributes)
         }
@@ -169,10 +278,8 @@ extension Tracer {
         for link in links {
             unsafe SlotWriter.addLink(slot, producer, link.context, link.attributes)
         }
-        let word = unsafe (slot.pointee.state.load(ordering: .relaxed) | 0xff) &+ 1 | SlotState.live
-        // release: publishes the slot's fields; pairs with the acquire of whoever brings the ticket.
-        unsafe slot.pointee.state.store(word, ordering: .releasing)
-        let span = unsafe ActiveSpan(slot: slot, starter: producer, word: word, context: context)
+        let span = unsafe publish(
+            slot, producer, context, isShared: signals & Signal.fences != 0)
         if signals & Signal.observed != 0 {
             unsafe SpanObservers.of(core)?.started(span, parent: parent)
         }
@@ -186,42 +293,6 @@ extension Tracer {
         context.flags.subtract(.debug)
         context.traceState = OTelTraceState.withoutThreshold(context.traceState)
         return ActiveSpan(context: context)
-    }
-
-    /// Sets every field of a fresh slot but its bytes; the start time, in nanoseconds of Unix time.
-    @inline(__always)
-    private func prepare(
-        _ slot: UnsafeMutablePointer<SpanSlot>, _ producer: ProducerPointer,
-        _ startTimeUnixNano: UInt64?
-    ) -> UInt64 {
-        if unsafe slot.pointee.coreBits == 0 {
-            unsafe slot.pointee.coreBits = UInt(bitPattern: core)
-        }
-        unsafe slot.pointee.stream = stream
-        unsafe slot.pointee.limits = limits
-        unsafe slot.pointee.filter = KeyFilter()
-        unsafe slot.pointee.attributeCount = 0
-        unsafe slot.pointee.droppedAttributeCount = 0
-        unsafe slot.pointee.eventCount = 0
-        unsafe slot.pointee.droppedEventCount = 0
-        unsafe slot.pointee.linkCount = 0
-        unsafe slot.pointee.droppedLinkCount = 0
-        unsafe slot.pointee.status = SpanStatus.unset.rawValue
-        unsafe slot.pointee.statusMessage = nil
-        unsafe slot.pointee.statusMessageCount = 0
-        unsafe slot.pointee.nameBlock = nil
-        unsafe slot.pointee.starter.store(UInt(bitPattern: producer), ordering: .relaxed)
-        if let startTimeUnixNano {
-            unsafe slot.pointee.startTicks.store(0, ordering: .relaxed)
-            unsafe slot.pointee.startUnixNano.store(startTimeUnixNano, ordering: .relaxed)
-            return startTimeUnixNano
-        }
-        let ticks = unsafe RecorderCore.ticks(core)
-        let unixNano = unsafe producer.pointee.anchor.unixNano(
-            at: ticks, usesCycles: core.pointee.usesCycles)
-        unsafe slot.pointee.startTicks.store(ticks, ordering: .relaxed)
-        unsafe slot.pointee.startUnixNano.store(unixNano, ordering: .relaxed)
-        return unixNano
     }
 
     /// Tracing is off or shut down, or this is a forked child: the parent's context goes on, nothing else.

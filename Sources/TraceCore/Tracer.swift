@@ -60,16 +60,28 @@ public struct SpanLink: Sendable {
     public let provider: TracerProvider
     // Safe because the core is made for many threads, never moves, and is never freed.
     nonisolated(unsafe) let core: CorePointer
-    let stream: UInt32
     let sampler: SamplerProgram
-    let limits: PackedLimits
+    // Safe because packed limits never change and are never freed.
+    nonisolated(unsafe) let limits: UnsafePointer<PackedLimits>
+    /// What spans begin with, made ahead.
+    let rootRoom: UInt32
+    let childRoom: UInt32
+    let attributesBeyond: UInt32
+    let rootTraits: SpanTraits
+    let childTraits: SpanTraits
 
     init(provider: TracerProvider, scope: InstrumentationScope) {
         self.provider = provider
         unsafe core = unsafe provider.recorder.core
-        stream = provider.recorder.stream(resource: provider.resource, scope: scope)
+        let stream = provider.recorder.stream(resource: provider.resource, scope: scope)
         sampler = provider.program
-        limits = provider.limits.packed
+        unsafe limits = unsafe provider.limits.packed
+        let room = unsafe ByteChain.room(under: limits.pointee)
+        rootRoom = room | UInt32(SlotLayout.inlineBytes - SlotLayout.headerBytes)
+        childRoom = room | UInt32(SlotLayout.inlineBytes - SlotLayout.childHeaderBytes)
+        attributesBeyond = unsafe ByteChain.attributesBeyond(limits.pointee)
+        rootTraits = SpanTraits(stream: stream, isRoot: true)
+        childTraits = SpanTraits(stream: stream, isRoot: false)
     }
 
     /// Starts a span whose name was known ahead: nothing of the name is copied until the span ends.
@@ -85,9 +97,41 @@ public struct SpanLink: Sendable {
         at startTimeUnixNano: UInt64? = nil, identity: SpanIdentity? = nil,
         attributes: SpanAttributes? = nil, links: [SpanLink] = []
     ) -> ActiveSpan {
-        unsafe start(
-            NameBytes(pointer: name.bytes.pointer, count: name.bytes.count, isImmortal: true), kind,
-            parent, startTimeUnixNano, identity, attributes, links)
+        if startTimeUnixNano == nil, identity == nil, attributes == nil, links.isEmpty {
+            return startSpan(name, kind: kind, parent: parent)
+        }
+        return start(name.nameBytes, kind, parent, startTimeUnixNano, identity, attributes, links)
+    }
+
+    /// Starts a span as most are started, now and with ids of their own: the shortest way there is.
+    ///
+    /// - Parameter parent: nil or invalid starts a new trace.
+    @inlinable
+    public func startSpan(
+        _ name: SpanName, kind: SpanKind = .internal, parent: SpanContext? = nil
+    ) -> ActiveSpan {
+        // Inlined, so that which of the two it is costs nothing where it is written.
+        if let parent { return startChild(name, kind, parent) }
+        return startRoot(name, kind)
+    }
+
+    @usableFromInline
+    func startRoot(_ name: SpanName, _ kind: SpanKind) -> ActiveSpan {
+        if let span = startUsualRoot(name.nameBytes, kind) { return span }
+        return startUnusual(name, kind, nil)
+    }
+
+    @usableFromInline
+    func startChild(_ name: SpanName, _ kind: SpanKind, _ parent: SpanContext) -> ActiveSpan {
+        if let span = startUsualChild(name.nameBytes, kind, parent) { return span }
+        return startUnusual(name, kind, parent)
+    }
+
+    @inline(never)
+    private func startUnusual(
+        _ name: SpanName, _ kind: SpanKind, _ parent: SpanContext?
+    ) -> ActiveSpan {
+        start(name.nameBytes, kind, parent, nil, nil, nil, [])
     }
 
     /// Starts a span named by a literal.
@@ -104,7 +148,7 @@ public struct SpanLink: Sendable {
         return unsafe start(
             NameBytes(
                 pointer: UnsafeRawPointer(name.utf8Start), count: name.utf8CodeUnitCount,
-                isImmortal: true), kind, parent, startTimeUnixNano, identity, attributes, links)
+                .literal), kind, parent, startTimeUnixNano, identity, attributes, links)
     }
 
     /// Starts a span whose name is made at run time; its bytes are copied.
@@ -120,7 +164,7 @@ public struct SpanLink: Sendable {
                 unsafe start(
                     NameBytes(
                         pointer: bytes.baseAddress ?? UnsafeRawPointer(empty.baseAddress!),
-                        count: bytes.count, isImmortal: false), kind, parent, startTimeUnixNano,
+                        count: bytes.count, .lent), kind, parent, startTimeUnixNano,
                     identity, attributes, links)
             }
         }

@@ -13,6 +13,13 @@ enum Wire {
     static let spanAttributesTag: UInt8 = 0x4a
     static let spanEventsTag: UInt8 = 0x5a
     static let spanLinksTag: UInt8 = 0x6a
+    static let spanNameTag: UInt8 = 0x2a
+    static let keyValueKeyTag: UInt8 = 0x0a
+    static let keyValueValueTag: UInt8 = 0x12
+    static let anyValueStringTag: UInt8 = 0x0a
+    static let anyValueBoolTag: UInt8 = 0x10
+    static let anyValueIntTag: UInt8 = 0x18
+    static let anyValueDoubleTag: UInt8 = 0x21
 
     /// The bytes a varint takes, 1…10.
     @inline(__always)
@@ -45,6 +52,13 @@ enum Wire {
     static func byte(_ value: UInt8, _ cursor: inout Cursor) {
         unsafe cursor.storeBytes(of: value, as: UInt8.self)
         unsafe cursor += 1
+    }
+
+    @inline(__always)
+    static func twoBytes(_ first: UInt8, _ second: UInt8, _ cursor: inout Cursor) {
+        unsafe cursor.storeBytes(
+            of: (UInt16(first) | UInt16(second) << 8).littleEndian, as: UInt16.self)
+        unsafe cursor += 2
     }
 
     @inline(__always)
@@ -98,13 +112,23 @@ enum Wire {
     /// Copies by 32-byte words, reading and writing up to 31 bytes past the end: both sides keep slack.
     @inline(__always)
     static func copyPadded(_ source: UnsafeRawPointer, _ count: Int, _ cursor: inout Cursor) {
-        var offset = 0
-        repeat {
-            let word = unsafe source.loadUnaligned(fromByteOffset: offset, as: SIMD32<UInt8>.self)
-            unsafe cursor.storeBytes(of: word, toByteOffset: offset, as: SIMD32<UInt8>.self)
-            offset &+= 32
-        } while offset < count
+        unsafe cursor.storeBytes(
+            of: source.loadUnaligned(as: SIMD32<UInt8>.self), as: SIMD32<UInt8>.self)
+        if count > 32 { unsafe copyRest(source, count, cursor) }
         unsafe cursor += count
+    }
+
+    @inline(__always)
+    private static func copyRest(_ source: UnsafeRawPointer, _ count: Int, _ cursor: Cursor) {
+        // Counts up to zero, at both ends' ends.
+        let (sourceEnd, end) = unsafe (source + count, cursor + count)
+        var offset = 32 &- count
+        repeat {
+            let word = unsafe sourceEnd.loadUnaligned(
+                fromByteOffset: offset, as: SIMD32<UInt8>.self)
+            unsafe end.storeBytes(of: word, toByteOffset: offset, as: SIMD32<UInt8>.self)
+            offset &+= 32
+        } while offset < 0
     }
 
     /// Reads a varint at `offset`, moving it on. Only for bytes that this module wrote.
@@ -119,6 +143,39 @@ enum Wire {
             if byte < 0x80 { return Int(truncatingIfNeeded: value) }
             shift &+= 7
         }
+    }
+}
+
+/// A varint measured and, while at it, put together: most numbers take one or two bytes.
+struct ShortVarint {
+    /// Bytes of the varint.
+    let count: Int
+    /// The first two of them; longer ones are written byte by byte.
+    private let encoded: UInt16
+
+    @inline(__always)
+    init(_ value: UInt64) {
+        if value < 0x80 {
+            count = 1
+            encoded = UInt16(truncatingIfNeeded: value)
+        } else if value < 0x4000 {
+            count = 2
+            encoded = UInt16(truncatingIfNeeded: value & 0x7f | 0x80 | (value >> 7) << 8)
+        } else {
+            count = Wire.varintBytes(value)
+            encoded = 0
+        }
+    }
+
+    /// May write a byte past the end.
+    @inline(__always)
+    func write(_ value: UInt64, _ cursor: inout Cursor) {
+        guard count > 2 else {
+            unsafe cursor.storeBytes(of: encoded.littleEndian, as: UInt16.self)
+            unsafe cursor += count
+            return
+        }
+        unsafe Wire.varint(value, &cursor)
     }
 }
 

@@ -86,16 +86,22 @@ import Testing
         }
     }
 
-    @Test("The generator is xoshiro256++, by its authors' first numbers")
-    func xoshiro() {
-        // State 1, 2, 3, 4; the first ten outputs of the reference implementation.
-        var generator = Xoshiro256(s0: 1, s1: 2, s2: 3, s3: 4)
-        let expected: [UInt64] = [
-            41_943_041, 58_720_359, 3_588_806_011_781_223, 3_591_011_842_654_386,
-            9_228_616_714_210_784_205, 9_973_669_472_204_895_162, 14_011_001_112_246_962_877,
-            12_406_186_145_184_390_807, 15_849_039_046_786_891_736, 10_450_023_813_501_588_000,
-        ]
-        #expect((0..<10).map { _ in generator.next() } == expected)
+    @Test("The generator is MWC128 with the exclusive or of its words, by a published number")
+    func multiplyWithCarry() {
+        // SmokeRand's self-test of its generator MWC128X: the millionth number from state 12345, 67890.
+        var generator = IDGenerator(x: 12_345, carry: 67_890)
+        var last: UInt64 = 0
+        for _ in 0..<1_000_000 { last = generator.next() }
+        #expect(last == 0xde49_1906_5dbf_6449)
+    }
+
+    @Test("A seeded generator never comes to a state that stays as it is")
+    func seeds() {
+        for _ in 0..<1_000 {
+            var generator = IDGenerator()
+            generator.seed()
+            #expect(generator.carry > 0 && generator.carry < 0xffeb_b71d_94fc_daf9)
+        }
     }
 
     @Test("Ids that the caller chose are used; a parent's trace goes before")

@@ -65,7 +65,7 @@ func wireFields(_ bytes: [UInt8]) throws -> [WireField] {
 }
 
 /// A span as the wire shows it.
-struct ReadSpan {
+struct ReadSpan: Equatable {
     enum Value: Hashable {
         case string(String)
         case bool(Bool)

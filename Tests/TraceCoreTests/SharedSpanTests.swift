@@ -8,9 +8,12 @@ import Testing
 @Suite struct SharedSpanTests {
     static let key = AttributeKey("key")
 
-    @Test("Threads that start and threads that end share the slots", arguments: [2, 64, 4_096])
-    func crossThreadEnd(capacity: Int) throws {
+    @Test(
+        "Threads that start and threads that end share the slots", arguments: [2, 64, 4_096],
+        [false, true])
+    func crossThreadEnd(capacity: Int, fencesOpenly: Bool) throws {
         let harness = try CoreHarness {
+            $0.fencesOpenly = fencesOpenly
             $0.liveSpansMax = capacity
             $0.queueSpans = 1 << 14
             $0.blocksWhenFull = true

@@ -74,9 +74,14 @@ import Testing
         #expect(harness.recorder.counters.ended == 2)
     }
 
-    @Test("A span ended by many threads at once ends once", arguments: [2, 4])
-    func doubleEnd(threads: Int) throws {
-        let harness = try CoreHarness { $0.blocksWhenFull = true }
+    @Test(
+        "A span ended by many threads at once ends once, also without process barriers",
+        arguments: [2, 4], [false, true])
+    func doubleEnd(threads: Int, fencesOpenly: Bool) throws {
+        let harness = try CoreHarness {
+            $0.blocksWhenFull = true
+            $0.fencesOpenly = fencesOpenly
+        }
         let rounds = 300
         let spans = (0..<rounds).map {
             harness.tracer.startSpan(

@@ -153,9 +153,10 @@ import Testing
 
     @Test(
         "Owners that write and end race a sweeper: each span is settled once",
-        arguments: [SweepChoice.drop, .end, .hand])
-    func race(choice: SweepChoice) throws {
+        arguments: [SweepChoice.drop, .end, .hand], [false, true])
+    func race(choice: SweepChoice, fencesOpenly: Bool) throws {
         let harness = try CoreHarness {
+            $0.fencesOpenly = fencesOpenly
             $0.liveSpansMax = 256
             $0.queueSpans = 1 << 14
         }

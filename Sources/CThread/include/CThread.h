@@ -73,16 +73,10 @@ static inline bool tracemill_cycles_invariant(void) {
 #endif
 }
 
-static inline uint64_t tracemill_clock_ns(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/// Nanoseconds of CLOCK_MONOTONIC.
-static inline uint64_t tracemill_monotonic_ns(void) { return tracemill_clock_ns(CLOCK_MONOTONIC); }
+/// Nanoseconds of CLOCK_MONOTONIC. Not inline: a timespec on the stack costs every caller a guard word.
+uint64_t tracemill_monotonic_ns(void);
 /// Nanoseconds of CLOCK_REALTIME (Unix time).
-static inline uint64_t tracemill_realtime_ns(void) { return tracemill_clock_ns(CLOCK_REALTIME); }
+uint64_t tracemill_realtime_ns(void);
 
 /// Fetches the lines of `count` bytes at `address`, which are about to be read.
 static inline void tracemill_prefetch(const void *address, int64_t count) {
@@ -115,15 +109,16 @@ static inline void tracemill_pause(void) {
 }
 
 /// Makes every running thread of the process pass a full memory barrier (membarrier(2)). False where the
-/// kernel has no such call: then `tracemill_order_after_barrier` fences in each thread.
+/// kernel has no such call: then `tracemill_has_process_barrier()` is false, and threads that rely on the other
+/// side's barrier have to fence themselves.
 bool tracemill_process_barrier(void);
-extern bool tracemill_needs_fence;
+/// Whether it has.
+bool tracemill_has_process_barrier(void);
 /// Between a store that announces and a load that looks, in a thread that relies on the other side's
-/// `tracemill_process_barrier`: keeps the compiler from swapping them, and fences where that is needed.
-static inline void tracemill_order_after_barrier(void) {
-    __asm__ volatile("" ::: "memory");
-    if (tracemill_needs_fence) __atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
+/// `tracemill_process_barrier`: keeps the compiler from swapping them. The processor may still.
+static inline void tracemill_keep_order(void) { __asm__ volatile("" ::: "memory"); }
+/// A full fence of this thread alone.
+static inline void tracemill_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 /// A mutex and condition pair kept in plain memory (pthread, which the thread sanitizer understands).
 struct tracemill_gate;
