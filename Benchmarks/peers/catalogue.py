@@ -82,7 +82,8 @@ PEERS = (
         name="ddtrace", title="ddtrace (Python, Rust)", package="ddtrace", registry="PyPI",
         worker="ddtrace_tracer.py", delivered_spans=15_000, sends=_OWN_EXPORTER,
         missing={"encode": NO_ENCODER},
-        notes={"sampled": NO_EXPORTER_OF_OURS, "delivered": "its spans have sixteen attributes more; its queue is bounded in bytes",
+        notes={"sampled": NO_EXPORTER_OF_OURS,
+               "delivered": "its spans have sixteen attributes more; its queue is bounded in bytes",
                "unsampled": "by a rule that keeps none: it records such spans all the same"}),
     Peer(
         name="go", title="opentelemetry-go", package="golang-opentelemetry-otel-dev", registry="Debian",

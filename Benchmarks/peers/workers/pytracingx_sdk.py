@@ -6,10 +6,11 @@ import pytracingx
 
 class Pytracingx(common.Peer):
     def __init__(self, options, is_sampled):
-        pytracingx.init(pytracingx.Config(service_name=common.SERVICE, console_output=False, sinks=[pytracingx.TraceSink(
+        sink = pytracingx.TraceSink(
             endpoint=options.endpoint or "http://127.0.0.1:9/v1/traces", protocol="http/protobuf",
             sampler="always_on" if is_sampled else "always_off", batch_max_queue=options.queue,
-            batch_max_export=options.batch, batch_schedule_delay_ms=100)]))
+            batch_max_export=options.batch, batch_schedule_delay_ms=100)
+        pytracingx.init(pytracingx.Config(service_name=common.SERVICE, console_output=False, sinks=[sink]))
         self.trace_id = None
 
     def make(self, first, count):
