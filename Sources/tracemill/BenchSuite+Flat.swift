@@ -60,8 +60,8 @@ extension BenchSuite {
             if burst % 10_000 == 0, TraceClock.monotonicNs - reportedNs > 2_000_000_000 {
                 reportedNs = TraceClock.monotonicNs
                 onProgress?(
-                    "repetition \(repetition) of \(repetitions): "
-                        + "\(NumberText.grouped(rig.made)) of \(NumberText.grouped(spans)) spans")
+                    "\(turn(repetition)), \(NumberText.grouped(burst * Self.burstSpans)) of "
+                        + "\(NumberText.grouped(spans)) spans")
             }
         }
         try rig.check("a run of \(NumberText.grouped(spans)) spans")

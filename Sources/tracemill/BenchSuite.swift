@@ -156,7 +156,7 @@ struct BenchSuite {
             let clock = clockGettimeNs()
             let pace = HostPace.now()
             if TraceClock.monotonicNs - started > 1_000_000_000 {
-                onProgress?("\(rows[0].name): repetition \(number) of \(repetitions)")
+                onProgress?("\(rows[0].name): \(turn(number))")
             }
             let values = try repetition(number)
             guard number > 0 else { continue }
@@ -193,6 +193,11 @@ struct BenchSuite {
             figure.timesClockGettime = BenchFigure.ratio(figure.inOrder, to: clocks)
         }
         return figure
+    }
+
+    /// Which repetition it is, for a reader.
+    func turn(_ number: Int) -> String {
+        number == 0 ? "warming up" : "repetition \(number) of \(repetitions)"
     }
 
     /// Nanoseconds a call, over `count` calls.
