@@ -74,7 +74,7 @@ def run_piece(binary, piece, iterations, folder):
     environment = {"PATH": os.environ.get("PATH", ""), "GLIBC_TUNABLES": TUNABLES}
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}",
                "--collect-atstart=no", f"--toggle-collect={MEASURED}", "--quiet",
-               "--dump-instr=yes", "--compress-pos=no",
+               "--dump-instr=yes", "--compress-pos=no", "--vgdb=no",
                binary, "bench", "--piece", piece, "--iterations", str(iterations)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120,

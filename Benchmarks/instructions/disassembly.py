@@ -8,6 +8,7 @@ import subprocess
 INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\t(\S+)\s*(.*)$")
 TARGET = re.compile(r"^\*?([0-9a-f]+) <([^>]+)>")
 POINTED_AT = re.compile(r"# ([0-9a-f]+) <([^>]+)>")
+SYMBOL = re.compile(r"^([0-9a-f]+) (?:([0-9a-f]{16}) )?([tTwWiuV]) (.+)$", re.MULTILINE)
 # Prefixes that objdump writes as mnemonics of their own.
 PREFIXES = {"bnd", "notrack", "data16", "rep", "repz", "repnz", "lock", "cs", "ds", "es"}
 
@@ -59,25 +60,34 @@ class Binary:
         self.functions = {}
         self._code = {}
         self._stubs = None
-        listing = run(["nm", "-n", "--defined-only", path])
+        listing = run(["nm", "-n", "-S", "--defined-only", path])
         if not listing.strip():
             raise SystemExit(f"{path} has no symbols: it must not be stripped of them")
-        rows = []
-        for line in listing.splitlines():
-            address, kind, name = line.split(" ", 2)
-            if kind in "tTwWiuV":
-                rows.append((int(address, 16), kind, name))
-        self._starts = starts = sorted({row[0] for row in rows})
-        for address, kind, name in rows:
+        rows = [match.groups() for match in SYMBOL.finditer(listing)]
+        self._starts = sorted({int(address, 16) for address, *_ in rows})
+        for address, size, kind, name in rows:
+            address, size = int(address, 16), int(size or "0", 16)
             known = self.functions.get(address)
             if known:
                 # Several names of one place: a global one says more.
                 if kind == "T" and not known.is_global:
                     known.name, known.is_global = name, True
                 continue
-            index = bisect.bisect_right(starts, address)
-            end = starts[index] if index < len(starts) else address + 4096
+            end = address + size if size else self._next(address)
             self.functions[address] = Function(address, end, name, kind in "TWVu")
+
+    def _next(self, address):
+        """Where the next symbol begins."""
+        index = bisect.bisect_right(self._starts, address)
+        return self._starts[index] if index < len(self._starts) else address + 4096
+
+    def at(self, address):
+        """The function that begins there. Of those that several modules have, the linker keeps one name and
+        may leave the others' code: such a function gets its address for a name."""
+        if address not in self.functions:
+            self.functions[address] = Function(
+                address, self._next(address), f"unnamed_{address:x}", False)
+        return self.functions[address]
 
     def named(self, pattern):
         """Functions whose symbol matches a regular expression as a whole."""
@@ -114,7 +124,7 @@ class Binary:
     def _load(self, start, end):
         text = run(["objdump", "-d", "--no-show-raw-insn", "-w", f"--start-address={start}",
                     f"--stop-address={end}", self.path])
-        current = None
+        current, last = None, 0
         for line in text.splitlines():
             match = INSTRUCTION.match(line)
             if not match:
@@ -124,9 +134,9 @@ class Binary:
                 mnemonic, _, operands = operands.partition(" ")
                 operands = operands.strip()
             if address in self.functions:
-                current = self._code.setdefault(address, [])
+                current, last = self._code.setdefault(address, []), self.functions[address].end
                 current.clear()
-            if current is not None:
+            if current is not None and address < last:
                 current.append(Instruction(address, mnemonic, operands))
         for code in self._code.values():
             while code and code[-1].is_padding:
@@ -142,6 +152,10 @@ def run(command, text=None, tolerant=False):
     if done.returncode != 0 and not tolerant:
         raise SystemExit(f"{' '.join(command[:3])}: {done.stderr.strip()}")
     return done.stdout
+
+
+def compiler():
+    return run(["swift", "--version"]).splitlines()[0].strip()
 
 
 def demangled(names):

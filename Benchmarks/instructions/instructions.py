@@ -21,7 +21,7 @@ import sys
 import tempfile
 
 from callgrind import PieceFailed, run_piece
-from disassembly import Binary, demangled, run, short
+from disassembly import Binary, compiler, demangled, run, short
 from runtime_calls import executed_checks, kind_of, lines_of
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -30,7 +30,7 @@ BUDGETS = HERE / "budgets.json"
 ITERATIONS = (8192, 16384)
 # By how much an iteration may differ between the two.
 REPEATABILITY = 0.001
-# By how much a count may exceed its budget, or an instruction, whichever is more.
+# By how much a count may exceed its budget, or an instruction, whichever is more: what a new budget says.
 TOLERANCE = 0.02
 # Kinds of runtime calls that are counted as they happen.
 CALL_KINDS = ["references", "allocation", "exclusivity"]
@@ -48,10 +48,6 @@ STAGES = [
 UNCOUNTED = {"allocation"}
 # Whose functions are shown.
 PROFILED = ["sampledSpan", "encode"]
-
-
-def compiler():
-    return run(["swift", "--version"]).splitlines()[0].strip()
 
 
 def libc():
@@ -128,7 +124,7 @@ def judge(counts, budgets, same_libc):
             continue
         allowed = budget["instructions"] - (0 if same_libc else budget["libraries"])
         excess = found / allowed - 1
-        slack = max(budget.get("tolerance", TOLERANCE) * allowed, 1)
+        slack = max(budget["tolerance"] * allowed, 1)
         more = [f"{kind} {count.calls[kind]:.2f} > {budget['calls'].get(kind, 0):.2f}"
                 for kind in CALL_KINDS
                 if count.calls[kind] > budget["calls"].get(kind, 0) + 0.005]
@@ -226,8 +222,7 @@ def record(counts, known):
     budgets = document(counts, [])
     old = known.get("pieces", {})
     for piece, budget in budgets["pieces"].items():
-        if "tolerance" in old.get(piece, {}):
-            budget["tolerance"] = old[piece]["tolerance"]
+        budget["tolerance"] = old.get(piece, {}).get("tolerance", TOLERANCE)
     budgets["pieces"] = {**old, **budgets["pieces"]}
     BUDGETS.write_text(json.dumps(budgets, indent=2) + "\n")
 

@@ -16,7 +16,7 @@ import re
 import sys
 from collections import Counter, deque
 
-from disassembly import Binary, demangled, run, short
+from disassembly import Binary, compiler, demangled, run, short
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -105,12 +105,13 @@ class Walk:
                 elif instruction.is_call or not self._is_table_jump(code, instruction):
                     self._note(function, "pointer", "call by pointer", instruction)
                 continue
-            address, label = target
+            address, _ = target
             if function.address <= address < function.end and not (
                     instruction.is_call and address == function.address):
                 continue  # within the function
-            callee = self.binary.functions.get(address)
-            name = callee.name if callee else self.binary.stub(address) or label.split("@")[0]
+            stub = self.binary.stub(address)
+            callee = None if stub else self.binary.at(address)
+            name = stub or callee.name
             kind = kind_of(name)
             if name in IGNORED:
                 continue
@@ -197,9 +198,21 @@ def select(binary, patterns):
     return found
 
 
+def mistakes(plan):
+    """What is wrong with a plan: exceptions without a reason, or of entries that there are not."""
+    titles = {each["title"] for each in plan["entries"]}
+    for each in plan["slowPaths"] + plan["allowed"]:
+        if not each.get("why"):
+            yield f"no reason is given for {each.get('function') or each.get('kind')}"
+        for title in set(each.get("entries") or titles) - titles:
+            yield f"there is no entry {title!r}"
+
+
 def read(path, binary_path):
     """The binary, what to look at, and where not to go on."""
     plan = json.loads(path.read_text())
+    for mistake in mistakes(plan):
+        raise SystemExit(f"{path.name}: {mistake}")
     binary = Binary(binary_path)
     ours = [each for each in binary.functions.values() if re.search(plan["ours"], each.name)]
     plain = demangled(each.name for each in ours)
@@ -318,6 +331,10 @@ def main():
     broken = check(plan, binary, slow, arguments.where)
     for title, kind, count, allowed in broken:
         print(f"{title}: {kind}: {count}, and {allowed} allowed")
+    if plan["compiler"] != compiler():
+        print(f"bench-runtime-calls: nothing was compared: the limits are for {plan['compiler']},"
+              f" and this is {compiler()}")
+        return 0
     return 1 if broken else 0
 
 

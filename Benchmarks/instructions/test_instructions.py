@@ -77,6 +77,17 @@ class KnownCode(unittest.TestCase):
             self.assertEqual(runtime_calls.check(plan, self.binary, [], where=False), [])
 
 
+class Plans(unittest.TestCase):
+    def test_an_exception_needs_a_reason_and_an_entry(self):
+        plan = {"entries": [{"title": "start"}], "slowPaths": [], "allowed": [
+            {"kind": "traps", "count": 1, "entries": ["start"], "why": "guards memory"}]}
+        self.assertEqual(list(runtime_calls.mistakes(plan)), [])
+        plan["allowed"].append({"kind": "traps", "count": 1, "entries": ["stop"], "why": "x"})
+        plan["slowPaths"].append({"function": "refill"})
+        self.assertEqual(list(runtime_calls.mistakes(plan)),
+                         ["no reason is given for refill", "there is no entry 'stop'"])
+
+
 class Names(unittest.TestCase):
     def test_kinds_go_by_the_name(self):
         for name, kind in [("swift_retain", "references"), ("swift_bridgeObjectRelease", "references"),
@@ -136,7 +147,7 @@ class Counting(unittest.TestCase):
         return count
 
     def verdict(self, count, same_libc=True, **budget):
-        budget = {"instructions": 100, "libraries": 0, "calls": {}, **budget}
+        budget = {"instructions": 100, "libraries": 0, "calls": {}, "tolerance": 0.02, **budget}
         ((*_, verdict),) = instructions.judge({"piece": count}, {"piece": budget}, same_libc)
         return verdict
 
