@@ -217,13 +217,14 @@ def document(counts, rows):
     }
 
 
-def record(counts, known):
-    """The budgets as counted; pieces that were not run and tolerances of their own stay."""
+def record(counts, known, is_all):
+    """The budgets as counted; what was not run stays if not all was, and tolerances of their own stay."""
     budgets = document(counts, [])
     old = known.get("pieces", {})
     for piece, budget in budgets["pieces"].items():
         budget["tolerance"] = old.get(piece, {}).get("tolerance", TOLERANCE)
-    budgets["pieces"] = {**old, **budgets["pieces"]}
+    if not is_all and known.get("compiler") == budgets["compiler"]:
+        budgets["pieces"] = {**old, **budgets["pieces"]}
     BUDGETS.write_text(json.dumps(budgets, indent=2) + "\n")
 
 
@@ -284,7 +285,7 @@ def main():
     count_checks(binary, counts)
     if options.record:
         if not failures:
-            record(counts, known)
+            record(counts, known, is_all=not options.only)
         known = json.loads(BUDGETS.read_text()) if BUDGETS.exists() else {}
     same_libc = known.get("libc") == libc()
     rows = judge(counts, known.get("pieces", {}), same_libc)

@@ -73,7 +73,6 @@ class Walk:
         self.slow = slow
         self.functions = {}  # address → the way there, as functions
         self.findings = []
-        self.slow_met = Counter()
         self.instructions = 0
         queue = deque((entry, ()) for entry in entries)
         for entry in entries:
@@ -120,9 +119,7 @@ class Walk:
             elif callee is None or not self.ours.search(name) and (
                     callee.is_global or STANDARD.fullmatch(name)):
                 self._note(function, "library", name, instruction)
-            elif reason := self.slow.get(address):
-                self.slow_met[reason] += 1
-            else:
+            elif address not in self.slow:
                 callees.append(callee)
         return callees
 
@@ -224,7 +221,7 @@ def read(path, binary_path):
         if not matches and not each.get("isLibrary"):
             print(f"note: no function is called {each['function']!r} any more (slowPaths)")
         for function in matches:
-            slow.append((function.address, each["function"], each.get("entries")))
+            slow.append((function.address, each.get("entries")))
     return plan, binary, slow
 
 
@@ -238,7 +235,7 @@ def check(plan, binary, slow, where):
             raise SystemExit(
                 f"{entry['title']}: {len(functions)} functions are called"
                 f" {entry['function']!r}; hot-path.json must name one{names}")
-        ends = {address: name for address, name, entries in slow
+        ends = {address for address, entries in slow
                 if entries is None or entry["title"] in entries}
         walk = Walk(binary, functions, ends, plan["ours"])
         allowed = Counter()

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import pathlib
 import tempfile
 import unittest
@@ -36,7 +37,7 @@ class KnownCode(unittest.TestCase):
         return function
 
     def counts(self, name, slow=()):
-        ends = {self.function(each).address: each for each in slow}
+        ends = {self.function(each).address for each in slow}
         return Walk(self.binary, [self.function(name)], ends, "5Known").counts()
 
     def test_each_kind_is_found_where_it_is_known_to_be(self):
@@ -190,6 +191,21 @@ class Counting(unittest.TestCase):
         self.assertEqual((steady.instructions, steady.spread), (1000, 0))
         restless = instructions.Count([profile(8192_000), profile(16384_000 + 32768)], "tracemill")
         self.assertGreater(restless.spread, instructions.REPEATABILITY)
+
+    def test_recording_keeps_tolerances_and_forgets_pieces_that_are_gone(self):
+        known = {"compiler": instructions.compiler(), "pieces": {
+            "kept": {"instructions": 5, "tolerance": 0.1}, "gone": {"instructions": 7}}}
+        with tempfile.TemporaryDirectory() as folder, mock.patch(
+                "instructions.BUDGETS", pathlib.Path(folder) / "budgets.json"):
+            def recorded(is_all, known=known):
+                instructions.record({"kept": self.count(6), "new": self.count(8)}, known, is_all)
+                pieces = json.loads(instructions.BUDGETS.read_text())["pieces"]
+                return {name: (piece["instructions"], piece.get("tolerance"))
+                        for name, piece in pieces.items()}
+            both = {"kept": (6, 0.1), "new": (8, instructions.TOLERANCE)}
+            self.assertEqual(recorded(is_all=True), both)
+            self.assertEqual(recorded(is_all=False), {**both, "gone": (7, None)})
+            self.assertEqual(recorded(is_all=False, known={**known, "compiler": "Swift 1"}), both)
 
     def test_an_allocation_is_counted_once_and_only_while_measured(self):
         def profile(before, measured):
