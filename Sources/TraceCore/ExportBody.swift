@@ -12,6 +12,8 @@
     public internal(set) var byteCount = 0
     /// Spans in the request.
     public internal(set) var spanCount = 0
+    /// Whether the next span did not fit any more.
+    public internal(set) var isFull = false
     /// Sum of `SpanChecksum.identity` over the spans, when the recorder keeps sums.
     public internal(set) var identitySum: UInt64 = 0
     /// Sum of `SpanChecksum.content` over the spans, when the recorder keeps sums.
@@ -55,6 +57,7 @@
     mutating func clear() {
         byteCount = 0
         spanCount = 0
+        isFull = false
         identitySum = 0
         contentSum = 0
         timedEndCycles.removeAll(keepingCapacity: true)

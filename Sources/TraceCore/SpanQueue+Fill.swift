@@ -37,6 +37,7 @@ extension SpanQueue {
         }
         body.byteCount = bytes
         body.spanCount = spans
+        body.isFull = stoppedForBytes
         finishDrain()
         return spans
     }
@@ -60,6 +61,7 @@ extension SpanQueue {
             taken += more
             if more == 0 { sched_yield() }
         }
+        stoppedForBytes = room.isFull
         return taken
     }
 

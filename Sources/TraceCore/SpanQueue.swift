@@ -17,6 +17,8 @@ import Synchronization
     var rotation = 0
     /// Counts drains: open chunks come first in one of four.
     var turn = 0
+    /// The last drain ended since the next record did not fit, not since there was none.
+    var stoppedForBytes = false
     /// Spans passed over in this drain since no request body could hold them.
     var skippedSpans = 0
     var skippedIdentitySum: UInt64 = 0

@@ -159,10 +159,8 @@ final class ExportLoop {
                 hand(over: index, spans: spans, startedNs: startedNs, buildCPUNs: buildCPUNs)
             }
             // A fill that is short, and not for want of bytes, has taken every span that had ended
-            // before it. How full a body is that could not take one more is a cautious guess.
-            let isShort =
-                spans < settings.batchSpans
-                && slots[index].body.byteCount < slots[index].body.capacityBytes / 2
+            // before it.
+            let isShort = spans < settings.batchSpans && !slots[index].body.isFull
             // Under load no fill is ever short; the mark tells all the same.
             if let ticket = drainingFor, isShort || queue.hasDrained(drainMark) {
                 drainedFlushes.append((ticket, lastNumber))
