@@ -42,8 +42,8 @@ public struct DeliveryTrial: Sendable {
         public init() {}
     }
 
-    private func configuration(baseURL: String) -> TracingConfiguration {
-        var settings = OTLPHTTPSettings(endpoint: baseURL + "/v1/traces")
+    private func configuration(_ sink: SinkControl) -> TracingConfiguration {
+        var settings = sink.exporterSettings
         settings.connections = connections
         settings.compression = compression
         var configuration = TracingConfiguration()
@@ -62,7 +62,7 @@ public struct DeliveryTrial: Sendable {
 
     /// What its pipeline may come to hold.
     public var memoryStatement: MemoryStatement {
-        configuration(baseURL: "http://127.0.0.1").memoryStatement(threads: 1)
+        configuration(SinkControl(baseURL: "http://127.0.0.1")).memoryStatement(threads: 1)
     }
 
     /// A request body.
@@ -79,7 +79,7 @@ public struct DeliveryTrial: Sendable {
         let sink = SinkControl(baseURL: process.baseURL)
         let watch = DeliveryWatch(sink: sink)
         let kept = KeptBodies(count: keptBodies)
-        var configuration = configuration(baseURL: process.baseURL)
+        var configuration = configuration(sink)
         configuration.observer = watch.observer
         if keptBodies > 0 { configuration.bodyTap = { kept.add($0, spans: $1) } }
         let pipeline = try TracingPipeline(configuration)

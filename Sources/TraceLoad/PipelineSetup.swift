@@ -60,7 +60,7 @@ struct PipelineSetup {
     }
 
     func configuration(
-        _ options: RunOptions, sinkBaseURL: String?
+        _ options: RunOptions, sink: SinkControl?
     ) throws -> TracingConfiguration {
         var configuration = TracingConfiguration()
         configuration.serviceName = "tracemill"
@@ -70,7 +70,7 @@ struct PipelineSetup {
         configuration.sweeper = sweeper
         configuration.processor = declaration.processor.category == .batch ? .batch : .simple
         configuration.batch = batch
-        configuration.exporter = try exporter(options, sinkBaseURL: sinkBaseURL)
+        configuration.exporter = try exporter(options, sink: sink)
         configuration.keepsLedger = true
         configuration.recorder.clock = options.clock
         configuration.recorder.simulatesTime = clock == .simulated
@@ -119,7 +119,7 @@ struct PipelineSetup {
     }
 
     private func exporter(
-        _ options: RunOptions, sinkBaseURL: String?
+        _ options: RunOptions, sink: SinkControl?
     ) throws -> ExporterChoice {
         let declared = declaration.exporter
         switch declared.category {
@@ -127,10 +127,8 @@ struct PipelineSetup {
         case .console: return .console(.lines)
         case .otlp: break
         }
-        var settings = OTLPHTTPSettings()
-        if let sinkBaseURL {
-            settings.endpoint = sinkBaseURL + "/v1/traces"
-        } else if let endpoint = options.endpoint ?? declared.endpoint {
+        var settings = sink?.exporterSettings ?? OTLPHTTPSettings()
+        if sink == nil, let endpoint = options.endpoint ?? declared.endpoint {
             settings.endpoint = endpoint
         }
         settings.encoding = declared.encoding == .json ? .json : .protobuf

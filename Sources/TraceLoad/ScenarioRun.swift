@@ -83,12 +83,13 @@ public final class ScenarioRun: Sendable {
         } else {
             sinkProcess = nil
         }
-        sink = baseURL.map(SinkControl.init)
+        let sink = baseURL.map(SinkControl.init)
+        self.sink = sink
         let watch = DeliveryWatch(
             sink: sink, comparesContents: scenario.pipeline.exporter.encoding == .protobuf)
         self.watch = watch
         do {
-            var configuration = try setup.configuration(options, sinkBaseURL: baseURL)
+            var configuration = try setup.configuration(options, sink: sink)
             if case .otlp(let settings) = configuration.exporter {
                 endpoint = settings.printableEndpoint
             } else {

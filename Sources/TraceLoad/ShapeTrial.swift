@@ -45,7 +45,7 @@ public struct ShapeTrial: Sendable {
         var configuration = TracingConfiguration()
         configuration.serviceName = Self.serviceName
         configuration.sampler = .alwaysOn
-        configuration.exporter = .otlp(OTLPHTTPSettings(endpoint: process.baseURL + "/v1/traces"))
+        configuration.exporter = .otlp(sink.exporterSettings)
         configuration.batch.queueSpans = 8_192
         configuration.batch.batchSpans = 512
         configuration.batch.whenFull = .block

@@ -121,8 +121,20 @@ public enum SinkProcessError: Error, CustomStringConvertible {
 /// A sink's control endpoint. Blocking; any thread.
 public struct SinkControl: Sendable {
     let baseURL: String
+    /// Which run's batches it asks for: what its exporter calls itself, for no two runs the same.
+    let run: String
 
-    public init(baseURL: String) { self.baseURL = baseURL }
+    public init(baseURL: String) {
+        self.baseURL = baseURL
+        run = String(UInt64.random(in: .min ... .max), radix: 16)
+    }
+
+    /// An exporter to the sink, whose batches are the ones that this asks for.
+    var exporterSettings: OTLPHTTPSettings {
+        var settings = OTLPHTTPSettings(endpoint: baseURL + "/v1/traces")
+        settings.runName = run
+        return settings
+    }
 
     /// The sink's own account of what it received.
     public func ledger() throws(SinkProcessError) -> SinkLedger {
@@ -136,12 +148,12 @@ public struct SinkControl: Sendable {
 
     /// The batches it received and has not settled, a line each.
     func batches(through number: UInt64) throws(SinkProcessError) -> [UInt8] {
-        try request("GET", "/tracemill/v1/batches?through=\(number)")
+        try request("GET", "/tracemill/v1/batches?through=\(number)&run=\(run)")
     }
 
     /// Lets it fold the batches up to `number`: its memory stays flat.
     func settle(through number: UInt64) throws(SinkProcessError) {
-        _ = try request("POST", "/tracemill/v1/settle?through=\(number)")
+        _ = try request("POST", "/tracemill/v1/settle?through=\(number)&run=\(run)")
     }
 
     private func request(_ method: String, _ path: String) throws(SinkProcessError) -> [UInt8] {

@@ -12,7 +12,7 @@ enum BatchDelivery: Equatable {
     case mismatch
 }
 
-/// Batches received, by their number.
+/// Batches of one run, by their number.
 struct BatchLedger {
     /// A batch received and not yet settled.
     struct Entry: Equatable {
@@ -71,8 +71,10 @@ struct BatchLedger {
         return numbers.count
     }
 
-    private mutating func foldLowerHalf() {
+    /// Folds the lower half of the open batches.
+    mutating func foldLowerHalf() {
         let numbers = open.keys.sorted()
+        guard !numbers.isEmpty else { return }
         settle(through: numbers[numbers.count / 2])
     }
 }

@@ -44,6 +44,8 @@ public struct SinkConfiguration: Sendable {
         public var heldBodyBytesMax = 512 << 20
         /// Batches that may be open before the sink settles the lower half of them unasked.
         public var openBatchesMax = 1 << 20
+        /// Runs whose batches are told apart; beyond it the one not heard of for longest is forgotten.
+        public var runsMax = 256
 
         /// The default bounds.
         public init() {}

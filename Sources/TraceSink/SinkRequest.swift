@@ -25,10 +25,10 @@ enum SinkRoute: Equatable {
     case traces
     /// `GET /tracemill/v1/ledger`
     case ledger
-    /// `GET /tracemill/v1/batches?through=N`
-    case batches(through: UInt64)
-    /// `POST /tracemill/v1/settle?through=N`
-    case settle(through: UInt64)
+    /// `GET /tracemill/v1/batches?through=N[&run=NAME]`
+    case batches(run: String, through: UInt64)
+    /// `POST /tracemill/v1/settle?through=N[&run=NAME]`
+    case settle(run: String, through: UInt64)
     /// `GET /tracemill/v1/traces/<32 hex digits>`
     case trace(TraceKey)
     /// Nowhere.
@@ -48,10 +48,10 @@ enum SinkRoute: Equatable {
             self = .ledger
         case "/tracemill/v1/batches":
             method = .GET
-            self = Self.numbered(query) { .batches(through: $0) }
+            self = Self.numbered(query) { .batches(run: $0, through: $1) }
         case "/tracemill/v1/settle":
             method = .POST
-            self = Self.numbered(query) { .settle(through: $0) }
+            self = Self.numbered(query) { .settle(run: $0, through: $1) }
         default:
             let prefix = "/tracemill/v1/traces/"
             guard path.hasPrefix(prefix) else {
@@ -72,11 +72,19 @@ enum SinkRoute: Equatable {
         }
     }
 
-    private static func numbered(_ query: Substring, _ route: (UInt64) -> SinkRoute) -> SinkRoute {
-        for item in query.split(separator: "&") where item.hasPrefix("through=") {
-            if let number = UInt64(item.dropFirst("through=".count)) { return route(number) }
+    private static func numbered(
+        _ query: Substring, _ route: (String, UInt64) -> SinkRoute
+    ) -> SinkRoute {
+        var run = ""
+        var last: UInt64?
+        for item in query.split(separator: "&") {
+            if item.hasPrefix("through=") { last = UInt64(item.dropFirst("through=".count)) }
+            if item.hasPrefix("run=") { run = String(item.dropFirst("run=".count)) }
         }
-        return .refused(SinkRefusal(.badRequest, "needs ?through=<batch number>"))
+        guard let last else {
+            return .refused(SinkRefusal(.badRequest, "needs ?through=<batch number>"))
+        }
+        return route(run, last)
     }
 }
 
@@ -104,6 +112,8 @@ struct ExportHead {
     var encoding = BodyEncoding.protobuf
     /// The batch number, nil for none.
     var batch: UInt64?
+    /// The run that numbered it; empty when it names none.
+    var run = ""
     /// Whether the body is gzip.
     var isGzip = false
     /// The length it announced, nil when it comes in chunks.
@@ -140,12 +150,36 @@ struct ExportHead {
             }
             batch = number
         }
+        let runs = head.headers["tracemill-run"]
+        if let name = runs.first {
+            guard runs.count == 1, Self.isRunName(name) else {
+                throw SinkRefusal(
+                    .badRequest,
+                    "tracemill-run must be one name of 1 to 64 letters, digits, '.', '_', '-'")
+            }
+            run = name
+        }
         if let text = head.headers.first(name: "content-length") {
             contentLength = Int(text)
         }
         if let contentLength, contentLength > limits.bodyBytesMax {
             throw .tooLarge(limits.bodyBytesMax)
         }
+    }
+}
+
+extension ExportHead {
+    private static func isRunName(_ name: String) -> Bool {
+        (1...64).contains(name.utf8.count)
+            && name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"),
+                    UInt8(ascii: "-"):
+                    true
+                default: false
+                }
+            }
     }
 }
 

@@ -67,16 +67,16 @@ extension SinkRequestHandler {
         switch route {
         case .ledger:
             answerJSON(state.ledger())
-        case .batches(let last):
+        case .batches(let run, let last):
             var text = ""
-            for (number, entry) in state.unsettledBatches(through: last) {
+            for (number, entry) in state.unsettledBatches(of: run, through: last) {
                 let summary = entry.summary
                 text += "\(number) \(summary.spans) \(Hex.text(summary.identitySum))"
                 text += " \(Hex.text(summary.contentSum)) \(entry.deliveries)\n"
             }
             answer(.ok, type: "text/plain; charset=utf-8", body: Array(text.utf8))
-        case .settle(let last):
-            let folded = state.settle(through: last)
+        case .settle(let run, let last):
+            let folded = state.settle(run, through: last)
             answer(.ok, type: "text/plain; charset=utf-8", body: Array("\(folded)\n".utf8))
         case .trace(let key):
             if let trace = state.trace(key) {

@@ -40,15 +40,15 @@ final class SinkRequestHandler: ChannelInboundHandler {
     private var bytesWaiting = false
 
     // The request being read.
-    private var route = SinkRoute.traces
+    var route = SinkRoute.traces
     private(set) var head = ExportHead.none
     private var refusal: SinkRefusal?
     private var fault: SinkFault?
-    private var wireBytes = 0
+    var wireBytes = 0
     // The body, if one buffer brought all of it; else it is put together in `body`.
-    private var whole: ByteBuffer?
-    private var body: BodyBuffer?
-    private var inflater: GzipInflater?
+    var whole: ByteBuffer?
+    var body: BodyBuffer?
+    var inflater: GzipInflater?
 
     init(configuration: SinkConfiguration, state: SinkState, loop: SinkLoop) {
         self.configuration = configuration
@@ -219,26 +219,6 @@ final class SinkRequestHandler: ChannelInboundHandler {
         }
     }
 
-    private func store(_ part: ByteBuffer, in body: BodyBuffer) throws(SinkRefusal) {
-        let limits = configuration.limits
-        let isGzip = head.isGzip
-        let inflater = inflater
-        let result: Result<Void, SinkRefusal> = unsafe part.withUnsafeReadableBytes { bytes in
-            if isGzip {
-                guard let inflater else { return .failure(.noMemory) }
-                do throws(InflateError) {
-                    unsafe try inflater.inflate(
-                        bytes, into: body, sizeMax: limits.inflatedBytesMax)
-                } catch {
-                    return .failure(SinkRefusal(error, bytesMax: limits.inflatedBytesMax))
-                }
-                return .success(())
-            }
-            return unsafe body.append(bytes) ? .success(()) : .failure(.noMemory)
-        }
-        try result.get()
-    }
-
     private func end() {
         guard phase == .body else { return }
         phase = .answer
@@ -308,44 +288,12 @@ final class SinkRequestHandler: ChannelInboundHandler {
             summary.isTranslated = head.encoding != .protobuf
             if let rejected = countsAsReceived(fault) {
                 state.receive(
-                    summary, batch: head.batch, rejected: rejected, verified: verified)
+                    summary, batch: head.batch, of: head.run, rejected: rejected,
+                    verified: verified)
             }
             answerExport(fault)
         } catch {
             answer(SinkRefusal(.badRequest, "not an ExportTraceServiceRequest: \(error)"))
         }
-    }
-
-    // MARK: Body
-
-    private func takeBody() -> BodyBuffer {
-        let taken = loop.bodies.take()
-        body = taken
-        if head.isGzip {
-            if let inflater {
-                inflater.reset()
-            } else {
-                inflater = try? GzipInflater()
-            }
-        } else if let contentLength = head.contentLength {
-            // A length is only a promise: no more than this is set aside before bytes come.
-            _ = taken.reserve(min(contentLength, 4 << 20))
-        }
-        return taken
-    }
-
-    private func releaseBody() {
-        whole = nil
-        if let body { loop.bodies.give(body) }
-        body = nil
-    }
-
-    // The body ends before its end: what came of it is counted, not kept.
-    private func endBody() {
-        if route == .traces {
-            state.countBody(
-                received: wireBytes, inflated: head.isGzip ? body?.count ?? 0 : wireBytes)
-        }
-        releaseBody()
     }
 }

@@ -12,7 +12,7 @@ final class SinkState: Sendable {
 
     private struct Books {
         var ledger: SinkLedger
-        var batches: BatchLedger
+        var batches: RunLedgers
         var faults: SinkFaultSchedule
         var traces: TraceStore?
         var connectionsOpen = 0
@@ -22,7 +22,9 @@ final class SinkState: Sendable {
         connectionsMax = configuration.limits.connectionsMax
         let books = Books(
             ledger: SinkLedger(mode: configuration.mode),
-            batches: BatchLedger(openMax: configuration.limits.openBatchesMax),
+            batches: RunLedgers(
+                openMax: configuration.limits.openBatchesMax,
+                runsMax: configuration.limits.runsMax),
             faults: configuration.faults,
             traces: configuration.mode == .verify
                 ? TraceStore(limits: configuration.traceLimits) : nil)
@@ -77,15 +79,17 @@ final class SinkState: Sendable {
     /// Enters the spans of a request that arrived whole.
     /// - Parameters:
     ///   - number: its batch number, nil for none.
+    ///   - run: the run that numbered it, empty when it named none.
     ///   - rejected: how many of its spans the answer will call rejected.
     ///   - verified: what verify mode found in it; nil in count mode.
     func receive(
-        _ summary: BatchSummary, batch number: UInt64?, rejected: Int, verified: VerifiedRequest?
+        _ summary: BatchSummary, batch number: UInt64?, of run: String, rejected: Int,
+        verified: VerifiedRequest?
     ) {
         guarded.withLock { books in
             books.ledger.spansTotal += summary.spans
             if let number {
-                switch books.batches.record(number, summary) {
+                switch books.batches.record(run: run, number, summary) {
                 case .first: break
                 case .mismatch:
                     books.ledger.mismatchedDeliveries += 1
@@ -124,14 +128,16 @@ final class SinkState: Sendable {
         return ledger
     }
 
-    /// Unsettled batches with numbers up to and including `last`, in ascending order.
-    func unsettledBatches(through last: UInt64) -> [(number: UInt64, entry: BatchLedger.Entry)] {
-        guarded.withLock { $0.batches.unsettled(through: last) }
+    /// Unsettled batches of a run with numbers up to and including `last`, in ascending order.
+    func unsettledBatches(
+        of run: String, through last: UInt64
+    ) -> [(number: UInt64, entry: BatchLedger.Entry)] {
+        guarded.withLock { $0.batches.unsettled(run: run, through: last) }
     }
 
-    /// Folds the batches up to and including `last`; returns how many.
-    func settle(through last: UInt64) -> Int {
-        guarded.withLock { $0.batches.settle(through: last) }
+    /// Folds the batches of a run up to and including `last`; returns how many.
+    func settle(_ run: String, through last: UInt64) -> Int {
+        guarded.withLock { $0.batches.settle(run: run, through: last) }
     }
 
     /// The kept trace with this identifier, nil when there is none or in count mode.

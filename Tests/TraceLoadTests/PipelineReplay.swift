@@ -19,7 +19,7 @@ struct PipelineReplay {
         var options = RunOptions()
         options.workers = workers
         let setup = PipelineSetup(compiled.scenario)
-        var configuration = try setup.configuration(options, sinkBaseURL: nil)
+        var configuration = try setup.configuration(options, sink: nil)
         configuration.exporter = .custom(exporter)
         let pipeline = try TracingPipeline(configuration)
         var replayOptions = ReplayOptions()

@@ -184,7 +184,7 @@ struct SamplerCase: Sendable, CustomTestStringConvertible {
         var text = EveryKey.text
         text.replace(", headers: {x-key: \"${KEY}\"}", with: "")
         let setup = PipelineSetup(try Scenario.parse(text))
-        let configuration = try setup.configuration(RunOptions(), sinkBaseURL: nil)
+        let configuration = try setup.configuration(RunOptions(), sink: nil)
         guard case .otlp(let settings) = configuration.exporter else {
             Issue.record("no OTLP exporter")
             return
@@ -203,7 +203,7 @@ struct SamplerCase: Sendable, CustomTestStringConvertible {
         #expect(configuration.sampler == scenario.pipeline.sampler.sampler)
         let simulated = try compiled("always_on")
         let standard = try PipelineSetup(simulated.scenario).configuration(
-            RunOptions(), sinkBaseURL: "http://localhost:1")
+            RunOptions(), sink: SinkControl(baseURL: "http://localhost:1"))
         #expect(standard.sweeper.intervalMs == nil)
         #expect(standard.propagator.description == "tracecontext")
     }

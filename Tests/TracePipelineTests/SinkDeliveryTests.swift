@@ -44,6 +44,7 @@ import TraceSink
             settings.encoding = way.encoding
             settings.compression = way.compression
             settings.connections = 2
+            settings.runName = "this-run"
             $0.exporter = .otlp(settings)
         }
         let tracer = pipeline.provider.tracer(name: "test")
@@ -75,7 +76,8 @@ import TraceSink
         }
         let list = try httpRequest(
             method: "GET",
-            url: "http://127.0.0.1:\(server.port)/tracemill/v1/batches?through=\(UInt64.max)",
+            url: "http://127.0.0.1:\(server.port)/tracemill/v1/batches"
+                + "?through=\(UInt64.max)&run=this-run",
             timeoutMs: 30_000)
         try reconciler.receive(list: list.body)
         reconciler.finish()
@@ -107,5 +109,27 @@ import TraceSink
     /// The same spans each time: swift-protobuf's encoding of random samples.
     private static func fixed(_ generator: inout SeededGenerator) throws -> [UInt8] {
         try OfficialRequests.bytes(of: (0..<50).map { _ in SampleSpan.random(using: &generator) })
+    }
+
+    @Test("Two pipelines that number their batches alike share a sink without a word")
+    func sharedSink() throws {
+        let server = try SinkServer.start(SinkConfiguration())
+        defer { server.shutdown() }
+        let endpoint = "http://127.0.0.1:\(server.port)/v1/traces"
+        let pipelines = try (0..<2).map { _ in
+            try PipelineHarness.pipeline(endpoint: endpoint) { $0.batch.batchSpans = 10 }
+        }
+        for _ in 0..<3 {
+            for (index, pipeline) in pipelines.enumerated() {
+                PipelineHarness.end(7 + index, of: pipeline)
+                #expect(pipeline.forceFlush() == .completed)
+            }
+        }
+        for pipeline in pipelines { #expect(pipeline.shutdown() == .completed) }
+        let ledger = server.ledger()
+        #expect(ledger.spansDistinct == 45 && ledger.spansDuplicate == 0)
+        #expect(ledger.mismatchedDeliveries == 0 && ledger.batches == 6)
+        let sums = pipelines.map(\.ledger.acknowledged.identitySum)
+        #expect(ledger.identitySum == sums[0] &+ sums[1])
     }
 }

@@ -103,6 +103,51 @@ struct ControlTests {
         }
     }
 
+    @Test("Runs that number their batches alike are kept apart, and from requests that name none")
+    func runs() throws {
+        try withSink { server in
+            let client = try RawClient(server)
+            for (run, count) in [("one", 2), ("two", 3), (nil, 4), ("two", 3), ("one", 5)] {
+                let lines = run.map { ["tracemill-run: \($0)"] } ?? []
+                client.export(spans(count, from: UInt64(count) * 100), batch: 1, lines: lines)
+                #expect(try client.answer().status == 200)
+            }
+            let books = try ledger(client)
+            #expect(books.batches == 3 && books.openBatches == 3)
+            #expect(books.spansDistinct == 9)
+            // Run two's again, and another batch under a number of run one's.
+            #expect(books.spansDuplicate == 8 && books.mismatchedDeliveries == 1)
+            func lines(_ query: String) throws -> [String] {
+                try client.ask("GET", "/tracemill/v1/batches?through=9" + query).text
+                    .split(separator: "\n").map { String($0.prefix(4)) }
+            }
+            #expect(try lines("&run=one") == ["1 2 "])
+            #expect(try lines("&run=two") == ["1 3 "])
+            #expect(try lines("") == ["1 4 "])
+            #expect(try lines("&run=three").isEmpty)
+            #expect(
+                try client.ask("POST", "/tracemill/v1/settle?run=two&through=9").text == "1\n")
+            #expect(try lines("&run=two").isEmpty)
+            #expect(try lines("&run=one").count == 1 && lines("").count == 1)
+            #expect(try ledger(client).openBatches == 2)
+        }
+    }
+
+    @Test(
+        "Names of runs that are none are refused",
+        arguments: [
+            ["tracemill-run: "], ["tracemill-run: a b"], ["tracemill-run: a", "tracemill-run: b"],
+            ["tracemill-run: " + String(repeating: "a", count: 65)], ["tracemill-run: ä"],
+        ])
+    func badRuns(lines: [String]) throws {
+        try withSink { server in
+            let client = try RawClient(server)
+            client.export(spans(1), batch: 1, lines: lines)
+            #expect(try client.answer().status == 400)
+            #expect(server.ledger().spansTotal == 0)
+        }
+    }
+
     @Test(
         "Questions without a proper number are bad requests",
         arguments: ["", "?through=", "?through=x", "?through=-1", "?other=1"])

@@ -49,6 +49,9 @@ public struct OTLPHTTPSettings: Sendable {
     public var retry = RetryPolicy()
     /// Numbers each request with a `tracemill-batch` header, for the ledger of the sink.
     public var numbersBatches = false
+    /// Which run the numbers are of, in a `tracemill-run` header beside them: several runs may share a sink.
+    /// 1 to 64 letters, digits, `.`, `_`, `-`; nil: a random one for each pipeline.
+    public var runName: String?
 
     /// The largest request, before compression (OTLP/HTTP specification: 64 MiB).
     static let requestBytesMax = 64 << 20
@@ -72,6 +75,10 @@ public struct OTLPHTTPSettings: Sendable {
             throw .invalidSetting(name: "connections", reason: "from 1 to 64 requests in flight")
         }
         try retry.validate()
+        if let runName, !Self.isRunName(runName) {
+            throw .invalidSetting(
+                name: "runName", reason: "1 to 64 letters, digits, '.', '_', '-'")
+        }
         let files = [
             (certificatePath, "certificatePath", "CERTIFICATE"),
             (clientCertificatePath, "clientCertificatePath", "CLIENT_CERTIFICATE"),
@@ -81,6 +88,15 @@ public struct OTLPHTTPSettings: Sendable {
             throw .unreadableFile(
                 path: path, option: "\(name) (OTEL_EXPORTER_OTLP_[TRACES_]\(variable))")
         }
+    }
+
+    private static func isRunName(_ name: String) -> Bool {
+        (1...64).contains(name.utf8.count)
+            && name.utf8.allSatisfy { byte in
+                let character = Character(Unicode.Scalar(byte))
+                return byte < 0x80
+                    && (character.isLetter || character.isNumber || "._-".contains(character))
+            }
     }
 
     /// `scheme://host:port/path`: no user-info, no query, fit for a log.

@@ -12,7 +12,7 @@ public struct HTTPHeader: Sendable, Equatable {
     /// Names that the exporter owns: overriding one would break the framing of its requests.
     private static let reserved: Set<String> = [
         "content-length", "content-encoding", "content-type", "expect", "transfer-encoding",
-        "tracemill-batch",
+        "tracemill-batch", "tracemill-run",
     ]
 
     /// - Throws: ``ConfigurationError/invalidHeader(name:reason:)`` for a name that is no token or

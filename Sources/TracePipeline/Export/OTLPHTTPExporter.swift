@@ -119,6 +119,9 @@ final class OTLPHTTPExporter {
             "Expect:",
         ]
         if settings.compression == .gzip { lines.append("Content-Encoding: gzip") }
+        if settings.numbersBatches, let name = settings.runName {
+            lines.append("tracemill-run: \(name)")
+        }
         lines += settings.headers.map(\.line)
         var list: UnsafeMutablePointer<curl_slist>?
         for line in lines {

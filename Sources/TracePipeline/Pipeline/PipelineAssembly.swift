@@ -132,6 +132,7 @@ struct PipelineAssembly {
         // Only the first: a sink keeps one set of numbers.
         if case .otlp(var settings) = exporter, configuration.keepsLedger {
             settings.numbersBatches = true
+            settings.runName = settings.runName ?? Self.randomRunName()
             exporter = .otlp(settings)
         }
         let recorder: SpanRecorder
@@ -141,6 +142,10 @@ struct PipelineAssembly {
             throw .recorder(error)
         }
         return plan(batch, exporter, isSimple: isSimple, recorder, &names)
+    }
+
+    private static func randomRunName() -> String {
+        String(UInt64.random(in: .min ... .max), radix: 16)
     }
 
     private static func plan(
