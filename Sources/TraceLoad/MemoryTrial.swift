@@ -117,11 +117,17 @@ public struct MemoryTrial: Sendable {
 
         // Every body on its way, or ready to be sent: nothing more is drained.
         while pipeline.ledger.inFlight.batches < UInt64(size.connections + 1) {
+            spans.endUntilFull(pipeline.recorder, tracer, valueBytes: Self.valueBytes)
+            // A body may be as large as the queue: then no batch makes it full, and it has to be asked for.
             let batches = pipeline.ledger.inFlight.batches
-            for _ in 0..<configuration.batch.batchSpans {
-                spans.end(tracer, valueBytes: Self.valueBytes)
+            _ = pipeline.forceFlush(timeoutMs: 0)
+            let deadlineNs = TraceClock.monotonicNs + 60_000_000_000
+            while pipeline.ledger.inFlight.batches == batches {
+                guard TraceClock.monotonicNs < deadlineNs else {
+                    throw RunError.cannotStart("the memory trial got no batch on its way in 60 s")
+                }
+                usleep(1_000)
             }
-            while pipeline.ledger.inFlight.batches == batches { usleep(1_000) }
         }
         // The chunks full, then what larger spans may hold beside them.
         spans.endUntilFull(pipeline.recorder, tracer, valueBytes: Self.valueBytes)

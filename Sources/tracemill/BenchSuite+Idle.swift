@@ -63,7 +63,8 @@ extension BenchSuite {
         ]
         guard isAnyWanted(rows) else { return }
         let rig = try Rig(BatchSettings(), clock: clock)
-        for number in 0..<2_000 { BenchSpan().run(rig.tracer, number) }
+        let shape = BenchSpan()
+        for number in 0..<2_000 { shape.run(rig.tracer, number) }
         _ = rig.pipeline.forceFlush(timeoutMs: 10_000)
         usleep(100_000)
         guard ThreadSwitches.count(named: BatchProcessor.threadName) != nil else {
@@ -85,8 +86,8 @@ extension BenchSuite {
         try rig.close(spans: 2_000)
     }
 
-    /// From the return of the `end` that makes a batch full to the moment that its request is begun. The
-    /// thread is at rest before each, and the schedule delay an hour.
+    /// From right before the span that makes a batch full to the moment that its request is begun. The thread
+    /// is at rest before each, and the schedule delay an hour.
     private mutating func fullBatches() throws {
         let rows = [
             BenchRow("fullBatchToSendP50Us", "full batch to request begun, median", unit: "µs"),
@@ -97,6 +98,7 @@ extension BenchSuite {
         batch.scheduleDelayMs = 3_600_000
         let rig = try Rig(batch, clock: clock)
         let trials = 200
+        let shape = BenchSpan()
         var spans = 0
         var all: [Double] = []
         try measure(
@@ -105,15 +107,14 @@ extension BenchSuite {
                 var passedUs: [Double] = []
                 for _ in 0..<trials {
                     let batches = rig.sent.count
-                    for _ in 0..<batch.batchSpans {
-                        BenchSpan().run(rig.tracer, spans)
-                        spans += 1
-                    }
+                    for _ in 1..<batch.batchSpans { shape.run(rig.tracer, spans) }
+                    // Not after it: the exporter may have been given this thread's core by then.
                     let fullNs = TraceClock.monotonicNs
+                    shape.run(rig.tracer, spans)
+                    spans += batch.batchSpans
                     guard let record = rig.sent.wait(forCount: batches + 1) else {
                         throw BenchBroken(description: "a full batch was not sent within 10 s")
                     }
-                    // It may be begun before `end` is back.
                     passedUs.append(
                         Double(Int64(bitPattern: record.firstSentNs &- fullNs)) / 1_000)
                     usleep(2_000)
@@ -139,6 +140,7 @@ extension BenchSuite {
         batch.scheduleDelayMs = 10
         let rig = try Rig(batch, clock: clock)
         let trials = 50
+        let shape = BenchSpan()
         var spans = 0
         var all: [Double] = []
         try measure(
@@ -148,10 +150,8 @@ extension BenchSuite {
                 for _ in 0..<trials {
                     let batches = rig.sent.count
                     let firstNs = TraceClock.monotonicNs
-                    for _ in 0..<100 {
-                        BenchSpan().run(rig.tracer, spans)
-                        spans += 1
-                    }
+                    for _ in 0..<100 { shape.run(rig.tracer, spans) }
+                    spans += 100
                     guard let record = rig.sent.wait(forCount: batches + 1) else {
                         throw BenchBroken(description: "a batch was not sent within 10 s")
                     }
