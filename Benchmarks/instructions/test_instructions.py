@@ -207,14 +207,15 @@ class Counting(unittest.TestCase):
             self.assertEqual(recorded(is_all=False), {**both, "gone": (7, None)})
             self.assertEqual(recorded(is_all=False, known={**known, "compiler": "Swift 1"}), both)
 
-    def test_an_allocation_is_counted_once_and_only_while_measured(self):
+    def test_a_call_that_makes_others_of_its_kind_is_counted_once_and_only_while_measured(self):
         def profile(before, measured):
             text = "ob=(1) /x/tracemill\nfn=(1) one\n"
             text += "".join(f"cfn=({number}) {name}\ncalls={before + measured} 0x1\n0x10 0 7\n"
-                            for number, name in ((2, "swift_allocObject"), (3, "swift_retain")))
+                            for number, name in ((2, "swift_allocObject"), (3, "swift_bridgeObjectRetain")))
             text += f"0x20 0 {measured}\nfn=(2)\ncfn=(4) swift_slowAlloc\n"
             text += f"calls={before + measured} 0x1\n0x30 0 7\nfn=(4)\ncfn=(5) malloc\n"
-            return Profile(text + f"calls={before + measured} 0x1\n0x40 0 7\n", "tracemill")
+            text += f"calls={before + measured} 0x1\n0x40 0 7\nfn=(3)\ncfn=(6) swift_retain\n"
+            return Profile(text + f"calls={before + measured} 0x1\n0x50 0 7\n", "tracemill")
         count = instructions.Count([profile(500, 8192), profile(500, 16384)], "tracemill")
         self.assertEqual(count.calls, {"references": 1, "allocation": 1, "exclusivity": 0})
 
