@@ -116,10 +116,12 @@ public struct MemoryTrial: Sendable {
         let tracer = pipeline.provider.tracer(name: "tracemill.bench")
 
         // Every body on its way, or ready to be sent: nothing more is drained.
-        while pipeline.ledger.inFlight.batches < UInt64(size.connections + 1) {
+        let bodies = UInt64(size.connections + 1)
+        while pipeline.ledger.inFlight.batches < bodies {
             spans.endUntilFull(pipeline.recorder, tracer, valueBytes: Self.valueBytes)
             // A body may be as large as the queue: then no batch makes it full, and it has to be asked for.
             let batches = pipeline.ledger.inFlight.batches
+            if batches == bodies { break }
             _ = pipeline.forceFlush(timeoutMs: 0)
             let deadlineNs = TraceClock.monotonicNs + 60_000_000_000
             while pipeline.ledger.inFlight.batches == batches {

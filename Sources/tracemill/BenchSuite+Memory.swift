@@ -37,7 +37,9 @@ extension BenchSuite {
                 beside: "the statement"),
         ]
         guard isAnyWanted(rows) else { return }
-        let statement = MemoryTrial(size).memoryStatement
+        var stated = MemoryTrial(size)
+        if let pages = ArenaPageSource() { stated.pages = pages }
+        let statement = stated.memoryStatement
         settings.memoryStatedBytes[rows[0].name] = statement.totalBytes
         onRemark?(
             "\(size.liveSpans) live spans, \(size.blocks) blocks, \(size.queueBytes >> 20) MiB queue, "

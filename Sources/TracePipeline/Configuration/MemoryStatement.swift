@@ -71,7 +71,7 @@ extension MemoryStatement {
         var capacityBytes = batch.bodyCapacityBytes
         if case .otlp(let settings) = exporter {
             bodies = settings.connections + 1
-            capacityBytes = min(capacityBytes, RequestEncoder.bodyBytesMax(settings))
+            capacityBytes = RequestEncoder.bodyCapacityBytes(settings, atMost: capacityBytes)
             let buffers = RequestBuffers.footprint(
                 settings, bodyCapacityBytes: capacityBytes, pages: pages)
             exporterBytes +=

@@ -84,7 +84,7 @@ final class OTLPHTTPExporter {
         diagnostics = ExportDiagnostics(
             logger: logger, endpoint: settings.printableEndpoint, secrets: settings.secrets)
         encoder = try RequestEncoder(settings)
-        bodyBytesMax = min(encoder.bodyBytesMax, bodyCapacityBytes)
+        bodyBytesMax = RequestEncoder.bodyCapacityBytes(settings, atMost: bodyCapacityBytes)
         unsafe tracemill_curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, settings.connections)
         unsafe tracemill_curl_multi_set_long(
             multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, settings.connections)

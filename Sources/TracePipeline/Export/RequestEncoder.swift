@@ -86,6 +86,14 @@ struct RequestEncoder {
         }
     }
 
+    /// The longest body, of `bytes` at most, whose request keeps to 64 MiB and whose compressed form takes no
+    /// more than `bytes` either, whatever is in it.
+    static func bodyCapacityBytes(_ settings: OTLPHTTPSettings, atMost bytes: Int) -> Int {
+        let capacity = min(bytes, bodyBytesMax(settings))
+        guard settings.compression == .gzip, settings.encoding == .protobuf else { return capacity }
+        return capacity - (GzipCompressor.bytesMax(of: capacity) - capacity)
+    }
+
     /// The bytes to send for `body`: its own, or some in `buffers`; valid until either changes.
     func encode(
         _ body: UnsafeRawBufferPointer, in buffers: inout RequestBuffers
