@@ -11,7 +11,7 @@ import tempfile
 import threading
 import urllib.request
 
-WORKER_TIMEOUT_S = 60
+WORKER_TIMEOUT_S = 30
 _POLL_S = 0.01
 # Keys of `tracemill bench --json` for our measures.
 BENCH_KEYS = {"sampled": "sampledSpanNs", "unsampled": "unsampledSpanNs", "encode": "encodeSpanNs",

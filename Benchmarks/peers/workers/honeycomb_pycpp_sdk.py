@@ -27,7 +27,7 @@ tracer_provider:
 
 
 class HoneycombPycpp(common.Peer):
-    # Now and then its shutdown waits for ever. Everything has arrived by then: `flush` saw to it.
+    # Now and then its shutdown waits for ever, and is not waited for. Everything has arrived by then: `flush` saw to it.
     exits_at_once = True
 
     def __init__(self, options, is_sampled):
