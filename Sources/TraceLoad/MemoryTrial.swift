@@ -119,10 +119,12 @@ public struct MemoryTrial: Sendable {
         let bodies = UInt64(size.connections + 1)
         while pipeline.ledger.inFlight.batches < bodies {
             spans.endUntilFull(pipeline.recorder, tracer, valueBytes: Self.valueBytes)
-            // A body may be as large as the queue: then no batch makes it full, and it has to be asked for.
             let batches = pipeline.ledger.inFlight.batches
             if batches == bodies { break }
-            _ = pipeline.forceFlush(timeoutMs: 0)
+            // A body may be as large as the queue: then no batch makes it full, and it has to be asked for.
+            if pipeline.recorder.counters.queued < UInt64(configuration.batch.batchSpans) {
+                _ = pipeline.forceFlush(timeoutMs: 0)
+            }
             let deadlineNs = TraceClock.monotonicNs + 60_000_000_000
             while pipeline.ledger.inFlight.batches == batches {
                 guard TraceClock.monotonicNs < deadlineNs else {
@@ -164,7 +166,6 @@ private struct SpanMaker {
 
     init(valueBytes: Int) {
         value = [UInt8](repeating: 0, count: valueBytes)
-        for index in value.indices { value[index] = UInt8(truncatingIfNeeded: next() >> 32) }
     }
 
     private mutating func next() -> UInt64 {
@@ -176,8 +177,14 @@ private struct SpanMaker {
     }
 
     private mutating func setValue(_ span: ActiveSpan, valueBytes: Int) {
-        let start = Int(next() % UInt64(value.count - valueBytes + 1))
-        span.setAttribute(key, .bytes(Array(value[start..<start + valueBytes])))
+        // New ones for each: what a compressor has seen before it makes short.
+        for start in stride(from: 0, to: valueBytes & ~7, by: 8) {
+            let word = next()
+            unsafe value.withUnsafeMutableBytes {
+                unsafe $0.storeBytes(of: word, toByteOffset: start, as: UInt64.self)
+            }
+        }
+        span.setAttribute(key, .bytes(Array(value[..<valueBytes])))
     }
 
     mutating func end(_ tracer: Tracer, valueBytes: Int) {
