@@ -3,6 +3,7 @@
 /// The parts of the table, in its order. `--only` takes their names.
 enum BenchGroup: String, CaseIterable {
     case host
+    case memory
     case decisions
     case spans
     case strings
@@ -14,7 +15,6 @@ enum BenchGroup: String, CaseIterable {
     case propagation
     case ring
     case delivery
-    case memory
     case idle
 
     var title: String {
