@@ -57,7 +57,7 @@ struct BenchSuite {
         do {
             try runGroups()
         } catch {
-            broken = broken ?? "\(error)"
+            broken = [broken, "\(error)"].compactMap(\.self).joined(separator: "\n")
         }
     }
 
