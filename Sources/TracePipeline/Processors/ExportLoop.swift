@@ -141,7 +141,8 @@ final class ExportLoop {
             let startedNs = TraceClock.monotonicNs
             if let deadlineNs = shutdownDeadlineNs, startedNs >= deadlineNs { return }
             let pending = queue.pendingCount
-            if pending > 0, firstPendingNs == nil { firstPendingNs = startedNs }
+            // Read after the count: a span that came in between must not look older than it is.
+            if pending > 0, firstPendingNs == nil { firstPendingNs = TraceClock.monotonicNs }
             let isDraining = drainingFor != nil || shutdownDeadlineNs != nil
             guard isDraining || isDue(pending, nowNs: startedNs) else {
                 if pending == 0 { firstPendingNs = nil }
