@@ -28,9 +28,8 @@ extension ActiveSpan {
 
     /// A string made at run time.
     public func setAttribute(_ key: StaticString, string value: String) {
-        guard isRecording else { return }
-        var value = value
-        key.withKeyBytes { key in value.withUTF8 { unsafe setUTF8(key, $0) } }
+        guard unsafe slot != nil else { return }
+        key.withKeyBytes { key in unsafe value.withLentUTF8 { unsafe setUTF8(key, $0) } }
     }
 
     /// A value of any type; the arrays, and bytes, come this way alone. Disfavoured, so that a literal goes
@@ -43,8 +42,7 @@ extension ActiveSpan {
     /// An attribute whose key is data, such as a header's name: interned keys would stay for ever.
     public func setAttribute(named key: String, _ value: AttributeValue) {
         guard isRecording else { return }
-        var key = key
-        key.withUTF8 { utf8 in
+        unsafe key.withLentUTF8 { utf8 in
             if let bytes = unsafe KeyBytes(lent: utf8) { set(bytes, value) }
         }
     }
@@ -54,8 +52,7 @@ extension ActiveSpan {
         named name: String, at timeUnixNano: UInt64? = nil, attributes: SpanAttributes? = nil
     ) {
         guard isRecording else { return }
-        var name = name
-        name.withUTF8 { unsafe addEvent($0, at: timeUnixNano, attributes) }
+        unsafe name.withLentUTF8 { unsafe addEvent($0, at: timeUnixNano, attributes) }
     }
 
     /// Adds an event named by a literal. - Parameter timeUnixNano: nanoseconds of Unix time; nil reads the

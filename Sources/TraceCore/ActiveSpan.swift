@@ -99,14 +99,7 @@ import Synchronization
     /// A string made at run time. Native Swift strings are read in place.
     public func setAttribute(_ key: AttributeKey, string value: String) {
         guard unsafe slot != nil else { return }
-        let isInPlace: Void? = unsafe value.utf8.withContiguousStorageIfAvailable { utf8 in
-            unsafe setUTF8(key, utf8)
-        }
-        if isInPlace == nil {
-            var native = value
-            native.makeContiguousUTF8()
-            setAttribute(key, string: native)
-        }
+        unsafe value.withLentUTF8 { unsafe setUTF8(key, $0) }
     }
 
     /// A string whose UTF-8 the caller already has. Bytes that are not UTF-8 make an invalid export.
@@ -168,8 +161,7 @@ import Synchronization
     /// the first 4,160 bytes.
     public func setStatus(_ status: SpanStatus, _ message: String = "") {
         guard unsafe slot != nil else { return }
-        var message = message
-        message.withUTF8 { utf8 in
+        unsafe message.withLentUTF8 { utf8 in
             guard let hold = acquire() else { return }
             unsafe SlotWriter.setStatus(
                 hold.slot, hold.producer, status,
@@ -187,8 +179,7 @@ import Synchronization
     /// Gives the span a name made at run time; longer than 4,160 bytes it is cut.
     public func updateName(_ name: String) {
         guard unsafe slot != nil else { return }
-        var name = name
-        name.withUTF8 { utf8 in
+        unsafe name.withLentUTF8 { utf8 in
             guard let base = utf8.baseAddress, let hold = acquire() else { return }
             unsafe SlotWriter.updateName(
                 hold.slot, hold.producer,

@@ -1,5 +1,6 @@
 // Lists of attributes, encoded once, and how encoded attributes are walked over.
 import CThread
+import Glibc
 
 /// A list of attributes, encoded once and copied whole: for attributes that many spans share, for events,
 /// links and resources. A value type; setting a present key overwrites it in place.
@@ -227,14 +228,13 @@ enum EntryWalker {
         return offset..<entry.upperBound
     }
 
+    /// The last byte first: keys of one family differ in their ends.
+    @inline(__always)
     private static func isEqual(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Bool
     {
-        for index in 0..<count
-        where unsafe a.load(fromByteOffset: index, as: UInt8.self)
-            != b.load(fromByteOffset: index, as: UInt8.self)
-        {
-            return false
-        }
-        return true
+        guard count > 0 else { return true }
+        let last = count &- 1
+        return unsafe a.load(fromByteOffset: last, as: UInt8.self)
+            == b.load(fromByteOffset: last, as: UInt8.self) && memcmp(a, b, last) == 0
     }
 }

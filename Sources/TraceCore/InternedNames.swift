@@ -118,15 +118,16 @@ enum InternTable {
     let isInterned: Bool
 }
 
-/// One of the 256 bits of a key filter.
+/// One of the 1,024 bits of a key filter.
 struct FilterBit: Hashable {
     var word: Int
     var mask: UInt64
 
+    /// - Parameter index: its lowest ten bits count.
     @inline(__always)
-    init(_ index: UInt8) {
-        word = Int(index >> 6)
-        mask = 1 &<< UInt64(index)
+    init(_ index: UInt64) {
+        word = Int(index >> 6 & 15)
+        mask = 1 &<< index
     }
 
     /// By a cheap hash of a key: its length, its first and its last eight bytes, folded by one multiplication
@@ -147,17 +148,26 @@ struct FilterBit: Hashable {
         let product = (head ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(
             by: tail ^ 0xC2B2_AE3D_27D4_EB4F ^ length)
         let folded = (product.high ^ product.low) &* 0x9E37_79B9_7F4A_7C15
-        self.init(UInt8(truncatingIfNeeded: (folded ^ folded >> 32) >> 24))
+        self.init((folded ^ folded >> 32) >> 22)
     }
 }
 
-/// 256 bits that say which keys a span surely has not got.
+/// 1,024 bits that say which keys a span surely has not got: so many that of a span's 128 attributes, eight are looked
+/// for in vain.
 struct KeyFilter: Sendable {
-    private var words = InlineArray<4, UInt64>(repeating: 0)
+    private var words = InlineArray<16, UInt64>(repeating: 0)
 
     @inline(__always)
     func mayContain(_ bit: FilterBit) -> Bool { unsafe words[unchecked: bit.word] & bit.mask != 0 }
 
     @inline(__always)
     mutating func insert(_ bit: FilterBit) { unsafe words[unchecked: bit.word] |= bit.mask }
+
+    /// Clears a filter in place: as a value it would be made elsewhere and copied.
+    @inline(__always)
+    static func clear(_ filter: UnsafeMutablePointer<KeyFilter>) {
+        let bytes = UnsafeMutableRawPointer(filter)
+        unsafe bytes.storeBytes(of: .zero, as: SIMD64<UInt8>.self)
+        unsafe bytes.storeBytes(of: .zero, toByteOffset: 64, as: SIMD64<UInt8>.self)
+    }
 }

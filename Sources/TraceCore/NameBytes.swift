@@ -60,3 +60,14 @@ extension SpanName {
         unsafe NameBytes(pointer: bytes.pointer, count: bytes.count, .interned)
     }
 }
+
+extension String {
+    /// Lends the text's UTF-8: in place where it is there, as in every native string of Swift's, without a count
+    /// of references.
+    @inline(__always)
+    func withLentUTF8<Result>(_ body: (UnsafeBufferPointer<UInt8>) -> Result) -> Result {
+        if let result = unsafe utf8.withContiguousStorageIfAvailable(body) { return result }
+        var native = self
+        return native.withUTF8(body)
+    }
+}

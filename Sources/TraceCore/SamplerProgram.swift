@@ -9,6 +9,7 @@ struct SamplerProgram: Sendable {
     private var thresholds = InlineArray<5, UInt64>(repeating: ProbabilityThreshold.never)
     /// `TraceState.otelBit` when thresholds do not say it all, else 0.
     private var generalBit: UInt64 = 0
+    private let rules: SamplerBranchRules
     /// There, when a ratio decides below remote parents.
     private let warning: WarningOnce?
     private let node: SamplerNode
@@ -22,6 +23,7 @@ struct SamplerProgram: Sendable {
         looksAtSpan = Self.looksAtSpan(sampler)
         looksAtTime = looksAtSpan || Self.limitsRate(sampler)
         node = SamplerNode.compile(sampler)
+        rules = SamplerBranchRules(sampler)
         warning = Self.hasRatioBelowRemote(sampler, isRemote: true) ? WarningOnce(warn) : nil
         for branch in 0..<5 {
             if let threshold = Self.threshold(sampler, branch) {
@@ -147,7 +149,23 @@ struct SamplerProgram: Sendable {
     func decide(
         parent: SpanContext?, traceID: TraceID, nowUnixNano: UInt64
     ) -> SamplingVerdict {
-        decide(SamplingScene(parent: parent, traceID: traceID, nowUnixNano: nowUnixNano))
+        if let verdict = decideInPlace(parent, traceID) { return verdict }
+        return decide(SamplingScene(parent: parent, traceID: traceID, nowUnixNano: nowUnixNano))
+    }
+
+    /// Decides where that takes one comparison; else nil.
+    @inline(__always)
+    func decideInPlace(_ parent: SpanContext?, _ traceID: TraceID) -> SamplingVerdict? {
+        guard let parent, parent.isValid || !parent.flags.isEmpty else {
+            return rules[0].decide(traceID, parentState: .empty)
+        }
+        guard parent.isValid, parent.flags.isPlain, !parent.traceState.hasOTelMember else {
+            return nil
+        }
+        if let warning, parent.isRemote { warning.give() }
+        let remote = parent.isSampled ? 1 : 2
+        return rules[parent.isRemote ? remote : remote &+ 2].decide(
+            traceID, parentState: parent.traceState)
     }
 
     @inline(__always)

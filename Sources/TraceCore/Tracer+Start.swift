@@ -97,7 +97,7 @@ extension Tracer {
         unsafe slot.pointee.starter.store(UInt(bitPattern: producer), ordering: .relaxed)
         unsafe slot.pointee.traits = traits
         unsafe slot.pointee.limits = unsafe limits
-        unsafe slot.pointee.filter = KeyFilter()
+        unsafe withUnsafeMutablePointer(to: &slot.pointee.filter) { unsafe KeyFilter.clear($0) }
         unsafe slot.pointee.name = name
         unsafe slot.pointee.chain.room = room
         unsafe slot.pointee.chain.attributesBeyond = attributesBeyond

@@ -92,6 +92,7 @@ public struct SpanLink: Sendable {
     ///   - identity: ids chosen by the caller; nil draws random ones.
     ///   - attributes: what the sampler may see and the span begins with.
     /// - Returns: a ticket; one that does not record still carries a context to pass on.
+    @inlinable
     public func startSpan(
         _ name: SpanName, kind: SpanKind = .internal, parent: SpanContext? = nil,
         at startTimeUnixNano: UInt64? = nil, identity: SpanIdentity? = nil,
@@ -100,7 +101,15 @@ public struct SpanLink: Sendable {
         if startTimeUnixNano == nil, identity == nil, attributes == nil, links.isEmpty {
             return startSpan(name, kind: kind, parent: parent)
         }
-        return start(name.nameBytes, kind, parent, startTimeUnixNano, identity, attributes, links)
+        return startAny(name, kind, parent, startTimeUnixNano, identity, attributes, links)
+    }
+
+    @usableFromInline
+    func startAny(
+        _ name: SpanName, _ kind: SpanKind, _ parent: SpanContext?, _ startTimeUnixNano: UInt64?,
+        _ identity: SpanIdentity?, _ attributes: SpanAttributes?, _ links: [SpanLink]
+    ) -> ActiveSpan {
+        start(name.nameBytes, kind, parent, startTimeUnixNano, identity, attributes, links)
     }
 
     /// Starts a span as most are started, now and with ids of their own: the shortest way there is.
@@ -157,8 +166,7 @@ public struct SpanLink: Sendable {
         at startTimeUnixNano: UInt64? = nil, identity: SpanIdentity? = nil,
         attributes: SpanAttributes? = nil, links: [SpanLink] = []
     ) -> ActiveSpan {
-        var name = name
-        return name.withUTF8 { utf8 in
+        return unsafe name.withLentUTF8 { utf8 in
             let bytes = UnsafeRawBufferPointer(utf8)
             return unsafe withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { empty in
                 unsafe start(
@@ -176,13 +184,7 @@ public struct SpanLink: Sendable {
         parent: SpanContext?, traceID: TraceID, kind: SpanKind = .internal,
         attributes: SpanAttributes? = nil, at unixNano: UInt64 = 0
     ) -> SamplingDecision {
-        if let parent, parent.isValid {
-            if isSimple(parent) {
-                return sampler.keepsChild(of: parent) ? .recordAndSample : .drop
-            }
-        } else if parent == nil, sampler.isSimple(for: .empty) {
-            return sampler.keepsRoot(traceLow: traceID.low) ? .recordAndSample : .drop
-        }
+        if let verdict = sampler.decideInPlace(parent, traceID) { return verdict.decision }
         guard sampler.looksAtSpan else {
             return sampler.decide(parent: parent, traceID: traceID, nowUnixNano: unixNano)
                 .decision
