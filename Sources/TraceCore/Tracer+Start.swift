@@ -7,33 +7,31 @@ extension Tracer {
     // The usual starts: the clock's time, random ids, nothing to look at but the parent. What another way would
     // need is looked at first, so that nothing has to be kept for it.
 
-    /// The calling thread's producer and its first free slot, when they are there and nothing unusual is on.
+    /// The calling thread's producer, when it is there and nothing unusual is on.
     @inline(__always)
-    private func readyForUsual() -> (producer: ProducerPointer, slot: SlotPointer)? {
+    private func readyForUsual() -> ProducerPointer? {
         let signals = unsafe core.pointee.shared.pointee.signals.load(ordering: .relaxed)
-        guard signals & Signal.unusualStarts == 0,
-            let producer = unsafe RecorderCore.producerIfAttached(core),
-            let memory = unsafe producer.pointee.slots.head
-        else { return nil }
-        return unsafe (producer, memory.assumingMemoryBound(to: SpanSlot.self))
+        guard signals & Signal.unusualStarts == 0 else { return nil }
+        return unsafe RecorderCore.producerIfAttached(core)
     }
 
     /// Nil, with nothing done, for any root but the usual; see `start`.
     @inline(__always)
     func startUsualRoot(_ name: NameBytes, _ kind: SpanKind) -> ActiveSpan? {
-        guard sampler.isSimple(for: .empty), let (producer, slot) = unsafe readyForUsual() else {
+        guard sampler.isSimple(for: .empty), let producer = unsafe readyForUsual() else {
             return nil
         }
-        unsafe ProducerCounters.bump(producer.pointee.counters.startCalls)
         var ids = unsafe producer.pointee.ids
         let traceID = TraceID(high: ids.next(), low: ids.nextNonZero())
         let spanID = SpanID(rawValue: ids.nextNonZero())
         unsafe producer.pointee.ids = ids
         guard sampler.keepsRoot(traceLow: traceID.low) else {
+            unsafe ProducerCounters.bump(producer.pointee.counters.startCalls)
             unsafe ProducerCounters.bump(producer.pointee.counters.notRecordedSampler)
             return ActiveSpan(
                 context: SpanContext(traceID: traceID, spanID: spanID, flags: .random))
         }
+        guard let slot = unsafe producer.pointee.slots.head else { return nil }
         return unsafe begin(
             slot, producer,
             SpanContext(traceID: traceID, spanID: spanID, flags: [.random, .sampled]), name, kind,
@@ -46,20 +44,21 @@ extension Tracer {
         _ name: NameBytes, _ kind: SpanKind, _ parent: SpanContext
     ) -> ActiveSpan? {
         guard parent.isValid, isSimple(parent), parent.traceState.isEmpty,
-            sampler.isSilent || !parent.isRemote,
-            let (producer, slot) = unsafe readyForUsual()
+            sampler.isSilent || !parent.isRemote, let producer = unsafe readyForUsual()
         else { return nil }
-        unsafe ProducerCounters.bump(producer.pointee.counters.startCalls)
         var context = unsafe SpanContext(
             traceID: parent.traceID,
             spanID: SpanID(rawValue: producer.pointee.ids.nextNonZero()),
             flags: parent.flags.intersection(.random))
         guard sampler.keepsChild(of: parent) else {
+            unsafe ProducerCounters.bump(producer.pointee.counters.startCalls)
             unsafe ProducerCounters.bump(producer.pointee.counters.notRecordedSampler)
             return ActiveSpan(context: context)
         }
+        guard let slot = unsafe producer.pointee.slots.head else { return nil }
         context.flags.formUnion(.sampled)
-        unsafe SlotLayout.writeParent(SlotLayout.bytes(slot), parent.spanID)
+        unsafe SlotLayout.writeParent(
+            SlotLayout.bytes(slot.assumingMemoryBound(to: SpanSlot.self)), parent.spanID)
         return unsafe begin(
             slot, producer, context, name, kind, traits: childTraits, room: childRoom,
             isParentRemote: parent.isRemote)
@@ -68,10 +67,12 @@ extension Tracer {
     /// Takes the thread's first free slot for a span of the usual kind.
     @inline(__always)
     private func begin(
-        _ slot: SlotPointer, _ producer: ProducerPointer, _ context: SpanContext,
+        _ memory: UnsafeMutableRawPointer, _ producer: ProducerPointer, _ context: SpanContext,
         _ name: NameBytes, _ kind: SpanKind, traits: SpanTraits, room: UInt32, isParentRemote: Bool
     ) -> ActiveSpan {
-        unsafe producer.pointee.slots.take(UnsafeMutableRawPointer(slot))
+        unsafe ProducerCounters.bump(producer.pointee.counters.startCalls)
+        unsafe producer.pointee.slots.take(memory)
+        let slot = unsafe memory.assumingMemoryBound(to: SpanSlot.self)
         unsafe ProducerCounters.bump(producer.pointee.counters.recording)
         if unsafe slot.pointee.coreBits == 0 { unsafe SlotLayout.initialize(slot, core: core) }
         unsafe fill(
@@ -293,6 +294,16 @@ extension Tracer {
         context.flags.subtract(.debug)
         context.traceState = OTelTraceState.withoutThreshold(context.traceState)
         return ActiveSpan(context: context)
+    }
+
+    /// The span that there is when tracing is off; nil when it is not.
+    @inline(__always)
+    func refuseIfOff(_ parent: SpanContext?) -> ActiveSpan? {
+        let signals = unsafe core.pointee.shared.pointee.signals.load(ordering: .relaxed)
+        guard signals & Signal.refusesStarts != 0 else { return nil }
+        let producer = unsafe RecorderCore.producer(core)
+        unsafe ProducerCounters.bump(producer.pointee.counters.startCalls)
+        return unsafe refused(producer, parent, signals)
     }
 
     /// Tracing is off or shut down, or this is a forked child: the parent's context goes on, nothing else.

@@ -140,7 +140,9 @@ public struct SpanLink: Sendable {
     private func startUnusual(
         _ name: SpanName, _ kind: SpanKind, _ parent: SpanContext?
     ) -> ActiveSpan {
-        start(name.nameBytes, kind, parent, nil, nil, nil, [])
+        // A service that is switched off should not notice that it could trace.
+        if let refused = refuseIfOff(parent) { return refused }
+        return start(name.nameBytes, kind, parent, nil, nil, nil, [])
     }
 
     /// Starts a span named by a literal.
