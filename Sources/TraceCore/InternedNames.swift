@@ -118,17 +118,17 @@ enum InternTable {
     let isInterned: Bool
 }
 
-/// Three bits in one of the sixteen words of a key filter (a blocked Bloom filter; Putze, Sanders and Singler, "Cache-,
+/// Three bits in one of the eight words of a key filter (a blocked Bloom filter; Putze, Sanders and Singler, "Cache-,
 /// hash- and space-efficient Bloom filters", 2007).
 struct FilterBit: Hashable {
     var word: Int
     var mask: UInt64
 
-    /// - Parameter hash: its lowest 22 bits count.
+    /// - Parameter hash: its lowest 21 bits count.
     @inline(__always)
     init(_ hash: UInt64) {
-        word = Int(hash & 15)
-        mask = 1 &<< (hash >> 4) | 1 &<< (hash >> 10) | 1 &<< (hash >> 16)
+        word = Int(hash & 7)
+        mask = 1 &<< (hash >> 3) | 1 &<< (hash >> 9) | 1 &<< (hash >> 15)
     }
 
     /// By a cheap hash of a key: its length, its first and its last eight bytes, folded by one multiplication
@@ -153,10 +153,10 @@ struct FilterBit: Hashable {
     }
 }
 
-/// 1,024 bits that say which keys a span surely has not got: of a span's 128 attributes two are looked for in vain, of 32
-/// hardly ever one.
+/// 512 bits that say which keys a span surely has not got: of a span's 128 attributes five are looked for in vain, of 64
+/// hardly ever one. Twice as many would make lists of attributes too large to be passed on in registers.
 struct KeyFilter: Sendable {
-    private var words = InlineArray<16, UInt64>(repeating: 0)
+    private var words = InlineArray<8, UInt64>(repeating: 0)
 
     @inline(__always)
     func mayContain(_ bit: FilterBit) -> Bool {
@@ -171,6 +171,5 @@ struct KeyFilter: Sendable {
     static func clear(_ filter: UnsafeMutablePointer<KeyFilter>) {
         let bytes = UnsafeMutableRawPointer(filter)
         unsafe bytes.storeBytes(of: .zero, as: SIMD64<UInt8>.self)
-        unsafe bytes.storeBytes(of: .zero, toByteOffset: 64, as: SIMD64<UInt8>.self)
     }
 }

@@ -2,16 +2,20 @@
 // rule is asked in place; everything else goes through the compiled sampler (SamplerNodes.swift).
 
 /// One comparison and what follows from it, for a parent (or none) whose tracestate has no `ot` member.
-struct SamplerBranchRule {
+@safe struct SamplerBranchRule {
     private enum Comparison {
         /// Keep when R ≥ T.
-        case threshold(UInt64)
-        case foreign(ForeignRatioRule)
+        case threshold
+        /// Keep when another SDK would.
+        case foreign
         /// It takes more than that.
         case none
     }
 
     private var comparison: Comparison
+    private var threshold: UInt64 = 0
+    // Safe because it never changes and is never freed. Elsewhere, so that a rule is a few words.
+    private nonisolated(unsafe) var foreign: UnsafePointer<ForeignRatioRule>?
     /// The state of a span that is kept; empty is the parent's.
     private var keptState = TraceState.empty
     private var otherwise = SamplingDecision.drop
@@ -22,9 +26,9 @@ struct SamplerBranchRule {
     func decide(_ traceID: TraceID, parentState: TraceState) -> SamplingVerdict? {
         let keeps: Bool
         switch comparison {
-        case .threshold(let threshold):
+        case .threshold:
             keeps = ProbabilityThreshold.randomness(ofTraceLow: traceID.low) >= threshold
-        case .foreign(let rule): keeps = rule.keeps(traceID)
+        case .foreign: keeps = unsafe foreign.unsafelyUnwrapped.pointee.keeps(traceID)
         case .none: return nil
         }
         guard keeps else {
@@ -55,7 +59,7 @@ struct SamplerBranchRule {
         case .composite(let sampler): of(sampler, branch: branch)
         case .rateLimiting(let rate) where !(rate > 0): threshold(ProbabilityThreshold.never)
         case .foreign(let algorithm, let ratio):
-            SamplerBranchRule(comparison: .foreign(ForeignRatioRule(algorithm, ratio: ratio)))
+            foreign(ForeignRatioRule(algorithm, ratio: ratio))
         case .rateLimiting, .adaptive, .custom: nil
         }
     }
@@ -76,10 +80,18 @@ struct SamplerBranchRule {
         }
     }
 
-    static let none = SamplerBranchRule(comparison: .none)
+    static let none = unsafe SamplerBranchRule(comparison: .none)
 
     private static func threshold(_ threshold: UInt64) -> SamplerBranchRule {
-        SamplerBranchRule(comparison: .threshold(threshold))
+        unsafe SamplerBranchRule(comparison: .threshold, threshold: threshold)
+    }
+
+    private static func foreign(_ ratio: ForeignRatioRule) -> SamplerBranchRule {
+        let kept = UnsafeMutablePointer<ForeignRatioRule>.allocate(capacity: 1)
+        unsafe kept.initialize(to: ratio)
+        var rule = unsafe SamplerBranchRule(comparison: .foreign)
+        unsafe rule.foreign = UnsafePointer(kept)
+        return rule
     }
 
     /// A threshold that a kept span's tracestate tells.

@@ -100,7 +100,7 @@ struct SpanTraits {
 enum SlotLayout {
     /// Not a power of two, so that neighbours do not share cache sets.
     static let strideBytes = 1088
-    static let inlineOffset = 384
+    static let inlineOffset = 320
     static let inlineBytes = strideBytes - inlineOffset - Wire.slackBytes
 
     // The span message begins the same way for every span; these are offsets in it, see `writeHeader`.

@@ -131,7 +131,7 @@ import Testing
             let bits = Set((0..<10).map { AttributeKey("\(prefix)\($0)").filterBit })
             kept += bits.count
         }
-        // Of 4 × 10 keys over 1,024 bits hardly any meets by chance; that all of a kind meet is the mistake.
+        // Of 4 × 10 keys over 512 bits hardly any meets by chance; that all of a kind meet is the mistake.
         #expect(kept >= 36)
     }
 
