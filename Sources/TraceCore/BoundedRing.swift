@@ -20,9 +20,9 @@ private struct RingPositions: ~Copyable {
 }
 
 /// The ring itself: a handle on memory that lives as long as the process may look at it (the owner says).
+/// Safe because every shared word is an atomic and a cell's value is only touched by the thread
+/// whose turn the cell's sequence says it is.
 @safe package struct BoundedRing: ~Copyable, @unchecked Sendable {
-    // Safe because every shared word is an atomic and a cell's value is only touched by the thread
-    // whose turn the cell's sequence says it is.
     private let cells: UnsafeMutablePointer<RingCell>
     private let positions: UnsafeMutablePointer<RingPositions>
     private let mask: UInt64

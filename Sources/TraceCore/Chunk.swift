@@ -53,8 +53,8 @@ struct RecordPrefix {
 
 /// Where empty chunks come from: memory never used, in address order, first, then recycled first in first
 /// out — the chunk read longest ago is the one whose lines the exporter no longer needs.
+/// Safe because chunks change hands through rings, and counters are atomics.
 @safe struct ChunkPool: ~Copyable, @unchecked Sendable {
-    // Safe because chunks change hands through rings, and counters are atomics.
     static let strideBytes = 64 << 10
     /// The largest record that fits in a pooled chunk.
     static let recordBytesMax = strideBytes - Chunk.headerBytes - Wire.slackBytes

@@ -1,8 +1,8 @@
 // A finished request body: reusable, backed by pages that cost nothing until touched.
 
 /// One OTLP ExportTraceServiceRequest and what the ledger needs to know of it. One owner at a time.
+/// Safe because it is not copyable: whoever has it is the only one to touch its pages.
 @safe public struct ExportBody: ~Copyable, @unchecked Sendable {
-    // Safe because it is not copyable: whoever has it is the only one to touch its pages.
     let memory: UnsafeMutableRawPointer
     private let allocatedBytes: Int
     private let pages: any PageSource

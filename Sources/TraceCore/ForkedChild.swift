@@ -11,6 +11,7 @@ enum ForkedChild {
                 // No other thread is inside while the process is copied, so the child's locks are whole.
                 RecorderIndices.state.lock()
                 InternTable.table.lock()
+                PackedLimits.table.lock()
                 TraceStateTable.table.lock()
             },
             { ForkedChild.unlock() },
@@ -22,6 +23,7 @@ enum ForkedChild {
 
     private static func unlock() {
         TraceStateTable.table.unlock()
+        PackedLimits.table.unlock()
         InternTable.table.unlock()
         RecorderIndices.state.unlock()
     }

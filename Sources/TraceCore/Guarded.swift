@@ -3,8 +3,8 @@
 import Glibc
 
 /// A value that one thread at a time may touch.
+/// Safe because the value is only reached with the mutex held.
 @safe final class Guarded<Value>: @unchecked Sendable {
-    // Safe because the value is only reached with the mutex held.
     private var value: Value
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
 

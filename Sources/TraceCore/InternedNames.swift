@@ -2,8 +2,8 @@
 import CThread
 
 /// Interned bytes: padded so that copies may read past them, never freed.
+/// Safe because the bytes are written before the handle is made and never change or go away.
 @safe struct InternedBytes: @unchecked Sendable {
-    // Safe because the bytes are written before the handle is made and never change or go away.
     let pointer: UnsafeRawPointer
     let count: Int
 }
@@ -60,8 +60,8 @@ enum InternTable {
 }
 
 /// The name of a span or event, interned for ever. Make one for each name known ahead and keep it.
+/// Safe because the record is written before the handle is made and never changes or goes away.
 @safe public struct SpanName: @unchecked Sendable {
-    // Safe because the record is written before the handle is made and never changes or goes away.
     let record: UnsafePointer<InternedText>
 
     /// Interns `name`. Any thread; takes a lock and may allocate.
@@ -77,8 +77,8 @@ enum InternTable {
 }
 
 /// The key of an attribute, interned for ever. Make one for each key known ahead and keep it.
+/// Safe because the record is written before the handle is made and never changes or goes away.
 @safe public struct AttributeKey: @unchecked Sendable {
-    // Safe because the record is written before the handle is made and never changes or goes away.
     let record: UnsafePointer<InternedText>
 
     /// Interns `key`. Any thread; takes a lock and may allocate. An empty key is legal on the wire but

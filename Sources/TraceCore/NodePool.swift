@@ -37,8 +37,8 @@ import Synchronization
 }
 
 /// The shared side. Any thread, through a cache of its own.
+/// Safe because nodes change hands through the ring, and `fresh` is an atomic.
 @safe struct NodePool: ~Copyable, @unchecked Sendable {
-    // Safe because nodes change hands through the ring, and `fresh` is an atomic.
     private let nodes: SegmentedRegion
     /// How many nodes there are.
     let capacity: Int

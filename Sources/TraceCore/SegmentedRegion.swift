@@ -3,9 +3,9 @@
 import Synchronization
 
 /// Pieces by number. Any thread; not on a span's path, but where a pool hands out a piece for the first time.
+/// Safe because a segment's address is published by an atomic, once, and the segment lives as long as the
+/// process may look at it.
 @safe struct SegmentedRegion: ~Copyable, @unchecked Sendable {
-    // Safe because a segment's address is published by an atomic, once, and the segment lives as long as the
-    // process may look at it.
     private let segments: UnsafeMutablePointer<Atomic<UInt>>
     private let capacity: Int
     private let strideBytes: Int

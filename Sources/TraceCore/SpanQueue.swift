@@ -4,8 +4,8 @@ import CThread
 import Synchronization
 
 /// Finished spans waiting for an exporter. Made by a `SpanRecorder`; lives as long as that does.
+/// Safe because the mutable state below is the exporter thread's alone, as documented.
 @safe public final class SpanQueue: @unchecked Sendable {
-    // Safe because the mutable state below is the exporter thread's alone, as documented.
     let core: CorePointer
     /// The chunk popped from the ring and not yet read to its end.
     var current: UnsafeMutablePointer<Chunk>?

@@ -34,24 +34,6 @@ public struct RecorderOptions: Sendable {
     public init() {}
 }
 
-/// Why a recorder could not be made.
-public enum RecorderError: Error, Equatable, CustomStringConvertible {
-    case tooManyRecorders
-    case badOption(name: String, value: Int, least: Int)
-    case noEventDescriptor
-
-    public var description: String {
-        switch self {
-        case .tooManyRecorders:
-            "\(TRACEMILL_RECORDERS_MAX) tracing pipelines are in use at once: shut one down first"
-        case .badOption(let name, let value, let least):
-            "\(name) is \(value): write at least \(least)"
-        case .noEventDescriptor:
-            "no file descriptor left for the exporter's wake-up: raise the limit (ulimit -n)"
-        }
-    }
-}
-
 /// Counts of what became of spans so far. Exact at rest; while threads run, each is a recent value.
 public struct CoreCounters: Sendable, Equatable {
     public var startCalls: UInt64 = 0
@@ -94,8 +76,8 @@ public struct CoreCounters: Sendable, Equatable {
 }
 
 /// Clock, store and queue. Any number of providers share one; any thread may trace through it.
+/// Safe because `core` is set once and what it points to is made for many threads.
 @safe public final class SpanRecorder: @unchecked Sendable {
-    // Safe because `core` is set once and what it points to is made for many threads.
     let core: CorePointer
     /// The consumer's side.
     public let queue: SpanQueue
