@@ -40,7 +40,7 @@ struct CompiledSampler: Sendable {
             }
         case .exponential(let mean): (form, a, b) = (.exponential, mean, 0)
         case .pareto(let min, let shape): (form, a, b) = (.pareto, min, -1 / shape)
-        case .percentiles, .mix, .clamped:
+        case .percentiles, .mix, .clamped, .uncutNormal:
             (form, a, b) = (.general, Double(general.count), 0)
             general.append(distribution)
         }

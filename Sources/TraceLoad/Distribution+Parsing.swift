@@ -5,6 +5,8 @@ extension ScenarioReader {
     /// Whether the numbers of a distribution are durations or plain.
     enum Unit {
         case duration
+        /// Durations that may be below 0.
+        case signedDuration
         case number
     }
 
@@ -28,7 +30,8 @@ extension ScenarioReader {
     }
 
     private func amount(_ node: Node, _ unit: Unit) -> Double? {
-        unit == .duration ? duration(node) : number(node, "a number")
+        unit == .number
+            ? number(node, "a number") : duration(node, isSigned: unit == .signedDuration)
     }
 
     private func bounds(_ node: Node, _ unit: Unit, _ name: String) -> (min: Double, max: Double)? {
@@ -61,7 +64,15 @@ extension ScenarioReader {
             guard let fields = fields(of: node, .normal), let mean = amount(fields, "mean", unit),
                 let deviation = amount(fields, "stddev", unit)
             else { return nil }
-            return .normal(mean: mean, standardDeviation: deviation)
+            guard deviation >= 0 else {
+                report(
+                    .badDistribution, at: fields["stddev"]?.position ?? fields.position,
+                    "a standard deviation is at least 0")
+                return nil
+            }
+            return unit == .signedDuration
+                ? .uncutNormal(mean: mean, standardDeviation: deviation)
+                : .normal(mean: mean, standardDeviation: deviation)
         case "lognormal":
             guard let fields = fields(of: node, .lognormal), let p50 = amount(fields, "p50", unit),
                 let p99 = amount(fields, "p99", unit)
@@ -75,7 +86,14 @@ extension ScenarioReader {
             return .lognormal(p50: p50, p99: p99)
         case "exponential":
             guard let fields = fields(of: node, .exponential) else { return nil }
-            return amount(fields, "mean", unit).map { .exponential(mean: $0) }
+            guard let mean = amount(fields, "mean", unit) else { return nil }
+            guard mean >= 0 else {
+                report(
+                    .badDistribution, at: fields["mean"]?.position ?? fields.position,
+                    "the mean of an exponential is at least 0")
+                return nil
+            }
+            return .exponential(mean: mean)
         case "pareto":
             guard let fields = fields(of: node, .pareto), let min = amount(fields, "min", unit),
                 let shape = fields.number("shape")

@@ -6,11 +6,14 @@
 /// cumulative distribution function: one uniform number a draw, so that streams of draws stay
 /// aligned whatever the distribution. A value type; any thread.
 ///
-/// Negative draws (a normal's lower tail) count as 0.
+/// Negative draws (a normal's lower tail) count as 0, except where they mean something: the skew of
+/// a clock.
 public indirect enum Distribution: Hashable, Sendable {
     case constant(Double)
     case uniform(min: Double, max: Double)
     case normal(mean: Double, standardDeviation: Double)
+    /// A normal that is not cut at 0, for what may be negative.
+    case uncutNormal(mean: Double, standardDeviation: Double)
     /// Logarithm of the value is normal with `mu` and `sigma`.
     case lognormal(mu: Double, sigma: Double)
     case exponential(mean: Double)
@@ -46,6 +49,8 @@ public indirect enum Distribution: Hashable, Sendable {
         case .uniform(let min, let max): min + (max - min) * u
         case .normal(let mean, let standardDeviation):
             Swift.max(0, mean + standardDeviation * normalQuantile(u))
+        case .uncutNormal(let mean, let standardDeviation):
+            mean + standardDeviation * normalQuantile(u)
         case .lognormal(let mu, let sigma): exp(mu + sigma * normalQuantile(u))
         case .exponential(let mean): -mean * log1p(-u)
         case .pareto(let min, let shape): min * pow(1 - u, -1 / shape)
@@ -69,6 +74,7 @@ public indirect enum Distribution: Hashable, Sendable {
             let z = mean / standardDeviation
             return mean * normalProbability(z)
                 + standardDeviation * exp(-z * z / 2) / (2 * Double.pi).squareRoot()
+        case .uncutNormal(let mean, _): return mean
         case .lognormal(let mu, let sigma): return exp(mu + sigma * sigma / 2)
         case .exponential(let mean): return mean
         case .pareto(let min, let shape):

@@ -24,6 +24,10 @@ struct PipelineSetup {
         var faults = sink.faults.map { fault in
             fault.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
         }
+        if case .constant(let ns) = sink.latency, ns > 0 {
+            // The last rule, since the first that applies decides.
+            faults.append("latency=\(Int((ns / 1e3).rounded(.up)))us")
+        }
         faults += options.sinkFaults
         for fault in faults { arguments += ["--fault", fault] }
         return arguments
@@ -42,6 +46,15 @@ struct PipelineSetup {
             return 1
         }
         return wanted ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) - 1)
+    }
+
+    /// What the pipeline of a run does not have.
+    func checkRunnable() throws(RunError) {
+        if let tail = declaration.tail {
+            throw .unusable(
+                "\(scenario.file):\(tail.position): a run has no tail stage, so all traces would be "
+                    + "kept: remove `tail`")
+        }
     }
 
     /// What a plan says of its spans is compared with what arrives; some scenarios say too little.

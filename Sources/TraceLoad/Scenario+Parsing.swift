@@ -16,11 +16,20 @@ extension Scenario {
     public static func parse(
         _ text: String, file: String = "scenario.yaml"
     ) throws(ScenarioErrors) -> Scenario {
+        try parse(text, file: file, allowsUnsupported: false)
+    }
+
+    /// `allowsUnsupported`: with what the format has and no run does yet.
+    static func parse(
+        _ text: String, file: String = "scenario.yaml", allowsUnsupported: Bool
+    ) throws(ScenarioErrors) -> Scenario {
         let root = try ScenarioDocument.compose(text, file: file)
         let reader = ScenarioReader(file: file)
         let scenario = reader.scenario(root)
         if let scenario {
-            ScenarioChecks(scenario: scenario, reader: reader).run()
+            let checks = ScenarioChecks(scenario: scenario, reader: reader)
+            checks.run()
+            if !allowsUnsupported, reader.issues.isEmpty { checks.checkSupport() }
         }
         guard reader.issues.isEmpty, let scenario else { throw ScenarioErrors(reader.issues) }
         return scenario
@@ -56,13 +65,21 @@ extension ScenarioReader {
             }
             traffic = elements.compactMap { self.traffic($0) }
         }
+        let incidents = fields["incidents"].map {
+            self.incidents($0, services: services, defaults: defaults)
+        }
         return Scenario(
             file: file, name: fields.string("name") ?? "",
             description: fields.string("description") ?? "", seed: seed(fields),
             identifiers: fields.choice("ids") ?? .salted, clock: clock, services: services,
-            traffic: traffic,
+            traffic: traffic, incidents: incidents ?? [],
+            pathology: fields["pathology"].map { pathology($0) } ?? PathologyDeclaration(),
             pipeline: pipeline(fields["pipeline"], clock: clock),
-            sink: sink(fields["sink"]), run: run(fields["run"]))
+            variants: fields["variants"].map {
+                variants($0, of: fields["pipeline"], clock: clock)
+            } ?? [],
+            sink: sink(fields["sink"]), run: run(fields["run"]),
+            budgets: fields["budgets"].map { budgets($0) } ?? [])
     }
 
     private func seed(_ fields: ScenarioFields) -> UInt64 {
@@ -78,17 +95,17 @@ extension ScenarioReader {
 
     private func traffic(_ node: Node) -> TrafficDeclaration? {
         guard let fields = fields(of: node, .traffic) else { return nil }
-        let model: String? = fields["model"].flatMap { choice($0, ["open", "closed"]) }
-        if model == "closed" {
+        let model: TrafficDeclaration.Model = fields.choice("model") ?? .open
+        let foreign =
+            model == .open
+            ? ["concurrency", "think"] : ["arrival", "max_in_flight", "overload"]
+        for key in foreign where fields[key] != nil {
             report(
-                .notSupported, at: fields.keyPosition("model"),
-                "the closed model is not supported in this version; write `model: open`")
-        }
-        let overload: String? = fields["overload"].flatMap { choice($0, ["drop", "queue"]) }
-        if overload == "queue" {
-            report(
-                .notSupported, at: fields.keyPosition("overload"),
-                "`overload: queue` is not supported in this version; write `overload: drop`")
+                .badCombination, at: fields.keyPosition(key),
+                model == .open
+                    ? "`\(key)` belongs to the closed model; write `model: closed`, or remove it"
+                    : "`\(key)` belongs to the open model: users of the closed one wait for their "
+                        + "traces; remove it")
         }
         var stages: [StageDeclaration] = []
         if let stagesNode = fields["stages"], let elements = list(stagesNode, "stages") {
@@ -97,18 +114,35 @@ extension ScenarioReader {
                     .missingKey, at: stagesNode.position,
                     "`stages` needs at least one entry such as `{duration: 10s, rate: 100}`")
             }
-            stages = elements.compactMap { stage($0) }
+            stages = elements.compactMap { stage($0, model) }
         }
         guard let root = fields["root"], let text = text(root, "`service/operation`") else {
             return nil
         }
-        return TrafficDeclaration(
-            root: OperationReference(text: text, position: root.position),
+        var traffic = TrafficDeclaration(
+            root: OperationReference(text: text, position: root.position), model: model,
             arrival: fields.choice("arrival") ?? .poisson, stages: stages,
-            maxInFlight: fields.integer("max_in_flight"), position: fields.position)
+            position: fields.position)
+        traffic.concurrency = fields.integer("concurrency") ?? 1
+        if let node = fields["concurrency"], traffic.concurrency > Self.usersMax {
+            report(
+                .tooLarge, at: node.position,
+                "at most \(Self.usersMax) users, found \(traffic.concurrency)")
+        }
+        traffic.think = fields["think"].flatMap { distribution($0, .duration) } ?? .constant(0)
+        if model == .closed {
+            traffic.maxInFlight = nil
+        } else if let limit = fields.integer("max_in_flight") {
+            traffic.maxInFlight = limit
+        }
+        traffic.overload = fields.choice("overload") ?? .drop
+        return traffic
     }
 
-    private func stage(_ node: Node) -> StageDeclaration? {
+    /// Users of the closed model, each with a trace in flight.
+    private static let usersMax = 1_000_000
+
+    private func stage(_ node: Node, _ model: TrafficDeclaration.Model) -> StageDeclaration? {
         guard let fields = fields(of: node, .stage) else { return nil }
         let duration = fields.duration("duration")
         if duration == 0 {
@@ -116,9 +150,26 @@ extension ScenarioReader {
                 .badDuration, at: fields["duration"]?.position ?? fields.position,
                 "a stage of no length makes no traces; give it a duration or remove it")
         }
-        guard let rateNode = fields["rate"], let rate = rate(rateNode), let duration else {
+        if model == .closed {
+            for key in ["rate", "shape"] where fields[key] != nil {
+                report(
+                    .badCombination, at: fields.keyPosition(key),
+                    "under the closed model `concurrency` and `think` set the pace; remove `\(key)`"
+                )
+            }
+            return duration.map {
+                StageDeclaration(
+                    durationNs: $0, rate: .tracesPerSecond(0), shape: .step,
+                    position: fields.position)
+            }
+        }
+        guard let rateNode = fields["rate"] else {
+            report(
+                .missingKey, at: fields.position,
+                "a stage of the open model needs the key `rate`: traces per second, or `max`")
             return nil
         }
+        guard let rate = rate(rateNode), let duration else { return nil }
         return StageDeclaration(
             durationNs: duration, rate: rate, shape: fields.choice("shape") ?? .step,
             position: rateNode.position)
@@ -145,11 +196,8 @@ extension ScenarioReader {
         if let faultsNode = fields["faults"], let elements = list(faultsNode, "faults") {
             sink.faults = elements.map { fault($0) }
         }
-        // Behind the faults, since the first rule that applies decides.
-        if let latency = fields["latency"], duration(latency) != nil,
-            let text = fields.string("latency")
-        {
-            sink.faults.append([("latency", text)])
+        if let node = fields["latency"] {
+            sink.latency = distribution(node, .duration) ?? sink.latency
         }
         return sink
     }
@@ -179,6 +227,11 @@ extension ScenarioReader {
         run.warmupNs = fields.duration("warmup") ?? run.warmupNs
         run.drainNs = fields.duration("drain") ?? run.drainNs
         run.repeats = fields.integer("repeats") ?? run.repeats
+        run.order = fields.choice("order") ?? run.order
+        run.spinNs = fields.duration("spin") ?? run.spinNs
+        if let node = fields["spin"], run.spinNs > 1e9 {
+            report(.badDuration, at: node.position, "a worker spins at most 1s before an event")
+        }
         run.workers = fields.integer("workers")
         if let workers = run.workers, workers > 1024, let position = fields["workers"]?.position {
             report(.badValue, at: position, "\(workers) workers are too many; write at most 1024")

@@ -25,6 +25,7 @@ extension ScenarioReader {
             pipeline.processor = processor(node, pipeline.processor)
         }
         if let node = fields["exporter"] { pipeline.exporter = exporter(node) }
+        pipeline.tail = fields["tail"].flatMap { tail($0) }
         return pipeline
     }
 

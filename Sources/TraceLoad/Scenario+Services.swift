@@ -29,9 +29,15 @@ extension ScenarioReader {
                 "at most 10000 instances a service, found \(instances)")
         }
         var operations: [OperationDeclaration] = []
+        var written: [Node] = []
         if let node = fields["operations"] {
-            operations = entries(node, "operations").compactMap {
-                operation($0.name, $0.position, $0.value, defaults: defaults)
+            for entry in entries(node, "operations") {
+                guard
+                    let operation = operation(
+                        entry.name, entry.position, entry.value, defaults: defaults)
+                else { continue }
+                operations.append(operation)
+                written.append(entry.value)
             }
             if operations.isEmpty {
                 report(
@@ -39,9 +45,12 @@ extension ScenarioReader {
                     "service `\(name)` needs at least one operation, such as `GET /items`")
             }
         }
+        writtenOperations.append(written)
         return ServiceDeclaration(
             name: name, position: position, instances: instances,
             resource: fields["resource"].map { attributes($0) } ?? [],
+            clockSkew: fields["clock_skew"].flatMap { distribution($0, .signedDuration) }
+                ?? .constant(0),
             sampler: fields["sampler"].flatMap { sampler($0) }, operations: operations)
     }
 
@@ -56,7 +65,7 @@ extension ScenarioReader {
         return operation(fields, name: "", position: fields.position, defaults: standard)
     }
 
-    private func operation(
+    func operation(
         _ name: String, _ position: SourcePosition, _ node: Node, defaults: OperationDeclaration
     ) -> OperationDeclaration? {
         // `GET /health:` with nothing behind it is an operation with the defaults.
@@ -100,6 +109,7 @@ extension ScenarioReader {
             ownWork: fields["self"].flatMap { distribution($0, .duration) } ?? defaults.ownWork,
             attributes: attributes, baggage: baggage,
             events: fields["events"].map { events($0) } ?? defaults.events,
+            links: fields["links"].map { links($0) } ?? defaults.links,
             error: fields["error"].flatMap { error($0) } ?? defaults.error, script: script)
     }
 
@@ -112,20 +122,23 @@ extension ScenarioReader {
                     .badValue, at: node.position,
                     "`at` is a fraction of the span, 0 to 1, found \(at)")
             }
-            let attributes = fields["attributes"].map { self.attributes($0) } ?? []
             return EventDeclaration(
                 name: fields.string("name") ?? "",
                 probability: fields.probability("probability") ?? 1, at: at,
-                attributes: attributes.compactMap { attribute in
-                    guard case .literal(let value) = attribute.generator.source else {
-                        report(
-                            .notSupported, at: attribute.position,
-                            "generators in event attributes are not supported in this version; "
-                                + "write a literal value for `\(attribute.key)`")
-                        return nil
-                    }
-                    return (attribute.key, value)
-                })
+                attributes: fields["attributes"].map { self.attributes($0) } ?? [])
+        }
+    }
+
+    private func links(_ node: Node) -> [LinkDeclaration] {
+        (list(node, "links") ?? []).compactMap { element in
+            guard let fields = fields(of: element, .link),
+                let target: LinkDeclaration.Target = fields.choice("to")
+            else { return nil }
+            let count = fields.integer("count") ?? 1
+            if count > 1000, let node = fields["count"] {
+                report(.badValue, at: node.position, "at most 1000 links, found \(count)")
+            }
+            return LinkDeclaration(to: target, count: count, position: fields.position)
         }
     }
 
@@ -247,13 +260,13 @@ extension ScenarioReader {
         guard let fields = fields(of: node, .publish), let toNode = fields["to"],
             let to = reference(toNode)
         else { return nil }
-        if let batch = fields.integer("batch"), batch != 1, let node = fields["batch"] {
-            report(
-                .notSupported, at: node.position,
-                "batches of messages are not supported in this version; write `batch: 1`")
+        let batch = fields.integer("batch") ?? 1
+        if batch > 1000, let node = fields["batch"] {
+            report(.badValue, at: node.position, "at most 1000 messages a batch, found \(batch)")
         }
         return PublishDeclaration(
             to: to, delay: fields["delay"].flatMap { distribution($0, .duration) } ?? .constant(0),
-            relation: fields.choice("relation") ?? .parent, loss: fields.probability("loss") ?? 0)
+            relation: fields.choice("relation") ?? .parent, batch: batch,
+            loss: fields.probability("loss") ?? 0)
     }
 }

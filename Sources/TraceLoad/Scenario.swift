@@ -16,9 +16,15 @@ public struct Scenario: Sendable {
     /// In file order, as are their operations.
     public var services: [ServiceDeclaration]
     public var traffic: [TrafficDeclaration]
+    /// In order of `atNs`; no two of them touch the same operation at the same time.
+    public var incidents: [IncidentDeclaration]
+    public var pathology: PathologyDeclaration
     public var pipeline: PipelineDeclaration
+    /// In file order.
+    public var variants: [VariantDeclaration]
     public var sink: SinkDeclaration
     public var run: RunDeclaration
+    public var budgets: [BudgetDeclaration]
 }
 
 public struct ServiceDeclaration: Sendable {
@@ -26,6 +32,8 @@ public struct ServiceDeclaration: Sendable {
     public var position: SourcePosition
     public var instances: Int
     public var resource: [AttributeDeclaration]
+    /// How far the clock of an instance is ahead, ns; below 0 it is behind. Drawn once an instance.
+    public var clockSkew: Distribution = .constant(0)
     /// Of the service's own; nil: the pipeline's.
     public var sampler: SamplerDeclaration?
     public var operations: [OperationDeclaration]
@@ -46,6 +54,7 @@ public struct OperationDeclaration: Sendable {
     /// What the operation adds to the baggage of its trace, which all it calls receive.
     public var baggage: [AttributeDeclaration]
     public var events: [EventDeclaration]
+    public var links: [LinkDeclaration] = []
     public var error: ErrorDeclaration?
     public var script: [StepDeclaration]
 }
@@ -55,7 +64,21 @@ public struct EventDeclaration: Sendable {
     public var probability: Double
     /// Fraction of the span, 0…1.
     public var at: Double
-    public var attributes: [(key: String, value: AttributeLiteral)]
+    public var attributes: [AttributeDeclaration]
+}
+
+/// Links of an operation's spans to the roots of other traces.
+public struct LinkDeclaration: Hashable, Sendable {
+    public enum Target: String, Sendable {
+        /// The trace that arrived just before this one.
+        case previousTrace = "previous_trace"
+        /// Any of the traces that arrived before.
+        case random
+    }
+
+    public var to: Target
+    public var count = 1
+    public var position: SourcePosition
 }
 
 public struct ErrorDeclaration: Sendable {
@@ -114,18 +137,43 @@ public struct PublishDeclaration: Sendable {
     /// ns
     public var delay: Distribution = .constant(0)
     public var relation: Relation = .parent
+    /// Messages that one consumer span takes.
+    public var batch = 1
     public var loss: Double = 0
 }
 
 public struct TrafficDeclaration: Sendable {
     public enum Arrival: String, Sendable { case constant, poisson }
 
+    public enum Model: String, Sendable {
+        /// Traces arrive by the stages' rates, whatever becomes of them.
+        case open
+        /// So many users, each of whom waits for a trace to end and thinks before the next.
+        case closed
+    }
+
+    /// What becomes of an arrival above `maxInFlight`.
+    public enum Overload: String, Sendable {
+        case drop
+        /// It waits until another trace ends.
+        case queue
+    }
+
     public var root: OperationReference
+    public var model: Model = .open
     public var arrival: Arrival
+    /// Under the closed model every rate is 0: the stages give the time.
     public var stages: [StageDeclaration]
-    /// Arrivals above so many live traces are dropped and counted; nil for no bound.
-    public var maxInFlight: Int?
+    /// Users of the closed model.
+    public var concurrency = 1
+    /// Pause of a user between two traces, ns.
+    public var think: Distribution = .constant(0)
+    /// Live traces of this entry; nil for no bound.
+    public var maxInFlight: Int? = maxInFlightStandard
+    public var overload: Overload = .drop
     public var position: SourcePosition
+
+    public static let maxInFlightStandard = 10_000
 }
 
 public struct StageDeclaration: Sendable {
@@ -230,19 +278,30 @@ public struct PipelineDeclaration: Sendable {
     public var sampler = SamplerDeclaration()
     public var limits = Limits()
     public var sweeper = Sweeper()
+    /// Nil: what the head samplers keep is kept.
+    public var tail: TailDeclaration?
     public var processor = Processor()
     public var exporter = Exporter()
 }
 
-/// Rules for the embedded sink, passed on as written; `latency` is the last of them.
+/// How the embedded sink behaves.
 public struct SinkDeclaration: Sendable {
+    /// Added to each reply that no fault meets, ns.
+    public var latency: Distribution = .constant(0)
+    /// Rules, passed on as written; the first that applies decides.
     public var faults: [[(key: String, value: String)]] = []
 }
 
 public struct RunDeclaration: Hashable, Sendable {
+    /// How rounds of several variants follow each other.
+    public enum Order: String, Sendable { case interleaved, sequential }
+
     public var warmupNs: Double = 2e9
     public var drainNs: Double = 30e9
     public var repeats = 5
+    public var order: Order = .interleaved
     /// Nil: cores − 1, at least 1.
     public var workers: Int?
+    /// In real time: how long before an event is due a worker wakes up and spins, ns.
+    public var spinNs: Double = 0
 }

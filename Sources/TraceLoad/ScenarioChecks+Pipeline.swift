@@ -4,23 +4,21 @@ extension ScenarioChecks {
     /// Names that are set and read, and places where baggage means nothing.
     func checkBaggage() {
         var names: [String] = []
-        for service in scenario.services {
-            for operation in service.operations {
-                for entry in operation.baggage where !names.contains(entry.key) {
-                    names.append(entry.key)
-                    if names.count == ScenarioReader.baggageNamesMax + 1 {
-                        reader.report(
-                            .tooLarge, at: entry.position,
-                            "a scenario has at most \(ScenarioReader.baggageNamesMax) names of "
-                                + "baggage; remove `\(entry.key)`")
-                    }
-                }
-                if operation.category == .database, let entry = operation.baggage.first {
+        for (_, operation) in operationsEver {
+            for entry in operation.baggage where !names.contains(entry.key) {
+                names.append(entry.key)
+                if names.count == ScenarioReader.baggageNamesMax + 1 {
                     reader.report(
-                        .badCombination, at: entry.position,
-                        "a database passes nothing on; set `\(entry.key)` on an operation that "
-                            + "calls others")
+                        .tooLarge, at: entry.position,
+                        "a scenario has at most \(ScenarioReader.baggageNamesMax) names of "
+                            + "baggage; remove `\(entry.key)`")
                 }
+            }
+            if operation.category == .database, let entry = operation.baggage.first {
+                reader.report(
+                    .badCombination, at: entry.position,
+                    "a database passes nothing on; set `\(entry.key)` on an operation that "
+                        + "calls others")
             }
         }
         for service in scenario.services {
@@ -31,9 +29,9 @@ extension ScenarioChecks {
                         "a resource belongs to no trace; write another value")
                 }
             }
-            for operation in service.operations {
-                for attribute in operation.attributes { check(attribute, names) }
-            }
+        }
+        for (_, operation) in operationsEver {
+            for attribute in operation.attributes { check(attribute, names) }
         }
     }
 

@@ -31,8 +31,7 @@ struct ScenarioChecks {
     }
 
     func run() {
-        let keys = Set(
-            scenario.services.flatMap { $0.operations.flatMap { $0.attributes.map(\.key) } })
+        let keys = Set(operationsEver.flatMap { $0.operation.attributes.map(\.key) })
         for service in scenario.services {
             for attribute in service.resource {
                 if case .inherit = attribute.generator.source {
@@ -41,14 +40,22 @@ struct ScenarioChecks {
                         "a resource has no caller to inherit from; write another value")
                 }
             }
-            for operation in service.operations { check(operation, of: service, keys: keys) }
         }
+        for entry in operationsEver { check(entry.operation, of: entry.service, keys: keys) }
         for traffic in scenario.traffic { check(traffic) }
         checkBaggage()
         checkSamplers()
         checkSaturation()
         checkSize()
         checkCalls()
+    }
+
+    /// All operations, as they are and as they are during incidents.
+    var operationsEver: [(service: ServiceDeclaration, operation: OperationDeclaration)] {
+        scenario.services.flatMap { service in service.operations.map { (service, $0) } }
+            + scenario.incidents.flatMap(\.patches).map {
+                (scenario.services[$0.service], $0.declaration)
+            }
     }
 
     /// Plans number instances and kinds of spans in 16 bits.
@@ -60,9 +67,7 @@ struct ScenarioChecks {
                 "the services have \(instances) instances in all, more than \(Self.instancesMax); "
                     + "lower `instances`")
         }
-        let shapes = scenario.services.reduce(0) { sum, service in
-            sum + service.operations.reduce(0) { $0 + 2 + Self.callCount($1.script) }
-        }
+        let shapes = operationsEver.reduce(0) { $0 + 2 + Self.callCount($1.operation.script) }
         if shapes > Self.spanShapesMax, let service = scenario.services.first {
             reader.report(
                 .tooLarge, at: service.position,
@@ -156,7 +161,7 @@ struct ScenarioChecks {
             case .tracesPerSecond(let rate): total += rate
             }
         }
-        if total == 0, let stage = traffic.stages.first {
+        if total == 0, traffic.model == .open, let stage = traffic.stages.first {
             reader.report(
                 .badRate, at: stage.position,
                 "every rate is 0, so no trace would begin; write a rate above 0")
@@ -166,6 +171,13 @@ struct ScenarioChecks {
     private func checkSaturation() {
         let stages = scenario.traffic.flatMap(\.stages)
         guard stages.contains(where: { $0.rate == .max }) else { return }
+        if let closed = scenario.traffic.first(where: { $0.model == .closed }) {
+            reader.report(
+                .badCombination, at: closed.position,
+                "users of the closed model wait in simulated time, which `rate: max` of another "
+                    + "entry does not keep; write a rate in numbers there")
+            return
+        }
         let durations = Set(stages.map(\.durationNs))
         for traffic in scenario.traffic {
             for (index, stage) in traffic.stages.enumerated()
@@ -183,11 +195,9 @@ struct ScenarioChecks {
 
     private func checkCalls() {
         var walk = CallWalk(limit: Self.callDepthMax)
-        for service in scenario.services {
-            for operation in service.operations {
-                let edges = calls(in: operation.script, from: service, operation)
-                walk.edges["\(service.name)/\(operation.name)"] = edges
-            }
+        for (service, operation) in operationsEver {
+            let edges = calls(in: operation.script, from: service, operation)
+            walk.add(edges, from: "\(service.name)/\(operation.name)")
         }
         var spans: [String: Double] = [:]
         for name in names {
@@ -208,7 +218,8 @@ struct ScenarioChecks {
         }
         guard !walk.hasFailed else { return }
         for traffic in scenario.traffic {
-            let most = walk.mostSpans(traffic.root.text, &spans)
+            let most =
+                walk.mostSpans(traffic.root.text, &spans) + Double(scenario.pathology.oversizeSpans)
             if most > Double(Self.spansPerTraceMax) {
                 reader.report(
                     .badCombination, at: traffic.root.position,
@@ -274,73 +285,4 @@ struct ScenarioChecks {
 extension CallDeclaration {
     /// The most calls in a row that are ever drawn; draws beyond it (one in 10⁹) are cut there.
     var mostRepeats: Double { repeats.draw(1 - 1e-9).rounded() }
-}
-
-/// Depth-first walk over calls, for cycles and bounds.
-private struct CallWalk {
-    struct Edge {
-        var from: String
-        var to: String
-        var position: SourcePosition
-        /// Most times it is taken in one run of the caller.
-        var most: Double
-    }
-
-    enum Finding {
-        case fine
-        case cycle([Edge])
-        case tooDeep(Edge)
-    }
-
-    var edges: [String: [Edge]] = [:]
-    let limit: Int
-    private(set) var hasFailed = false
-    /// Longest chain of calls below each operation that is done with.
-    private var depths: [String: Int] = [:]
-    private var path: [Edge] = []
-
-    init(limit: Int) {
-        self.limit = limit
-    }
-
-    /// The first trouble reachable from `name` that no earlier visit has met.
-    mutating func visit(_ name: String) -> Finding {
-        if depths[name] != nil { return .fine }
-        var depth = 0
-        for edge in edges[name] ?? [] {
-            if let start = path.firstIndex(where: { $0.from == edge.to }) {
-                hasFailed = true
-                return .cycle(Array(path[start...]) + [edge])
-            }
-            if edge.to == name {
-                hasFailed = true
-                return .cycle([edge])
-            }
-            path.append(edge)
-            let finding = path.count > limit ? .tooDeep(edge) : visit(edge.to)
-            path.removeLast()
-            guard case .fine = finding else {
-                hasFailed = true
-                depths[name] = depth
-                return finding
-            }
-            depth = max(depth, 1 + (depths[edge.to] ?? 0))
-            if depth > limit {
-                hasFailed = true
-                depths[name] = 0
-                return .tooDeep(edge)
-            }
-        }
-        depths[name] = depth
-        return .fine
-    }
-
-    /// Most spans one run of `name` creates, itself and client or producer spans included.
-    func mostSpans(_ name: String, _ known: inout [String: Double]) -> Double {
-        if let spans = known[name] { return spans }
-        var spans = 1.0
-        for edge in edges[name] ?? [] { spans += edge.most * (1 + mostSpans(edge.to, &known)) }
-        known[name] = spans
-        return spans
-    }
 }

@@ -148,8 +148,12 @@ struct ScenarioCompiler {
     }
 
     private mutating func compile(_ event: EventDeclaration) -> CompiledEvent {
-        let attributes = event.attributes.map {
-            CompiledScenario.Attribute(key: $0.key, value: $0.value)
+        let attributes = event.attributes.compactMap { attribute in
+            if case .literal(let value) = attribute.generator.source {
+                CompiledScenario.Attribute(key: attribute.key, value: value)
+            } else {
+                nil
+            }
         }
         return CompiledEvent(
             shape: eventShape(event.name, attributes), probability: event.probability, at: event.at)

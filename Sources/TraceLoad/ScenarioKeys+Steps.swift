@@ -61,7 +61,9 @@ extension ScenarioSection {
                     "propagators", .list(.choice(PipelineDeclaration.propagatorNames)),
                     default: "[tracecontext, baggage]", "Context formats, in order."),
                 .init("sampler", .sampler, default: "parentbased_always_on", "The head sampler."),
-                .init("tail", .anything, .notYet, "Tail policies."),
+                .init(
+                    "tail", .either([.section(.tail), .list(.section(.tailPolicy))]),
+                    default: "none", "Sampling of whole traces, or only its policies."),
                 .init("limits", .section(.limits), "Span limits."),
                 .init("sweeper", .section(.sweeper), "Spans that are never ended."),
                 .init("processor", .section(.processor), "What happens after a span's end."),
@@ -148,14 +150,31 @@ extension ScenarioSection {
                 .init("warmup", .duration, default: "2s", "Load before measuring."),
                 .init("drain", .duration, default: "30s", "Longest wait for the last export."),
                 .init("repeats", .integer(minimum: 1), default: "5", "Measured repetitions."),
-                .init("order", .anything, .notYet, "Order of repetitions and variants."),
+                .init(
+                    "order", .choice(["interleaved", "sequential"]), default: "interleaved",
+                    "Whether the variants take turns or follow each other."),
                 .init(
                     "workers", .integer(minimum: 1), default: "cores − 1, at least 1",
                     "Threads that create spans."),
+                .init(
+                    "spin", .duration, default: "0ms",
+                    "In real time: how long before an event is due a worker wakes and spins."),
+            ]
+        case .budget:
+            [
+                .init(
+                    "metric", .string, .required, "A figure of the result, such as `spanEndNsP99`."),
+                .init("max", .amount, "It is at most this."),
+                .init("min", .amount, "It is at least this."),
+                .init(
+                    "regress", .probability, "It is not worse than the base's by more than this."),
+                .init(
+                    "confidence", .probability, default: "0.95",
+                    "How sure a comparison must be."),
             ]
         default:
             [
-                .init("latency", .duration, default: "0ms", "Added to each reply."),
+                .init("latency", .durationDistribution, default: "0ms", "Added to each reply."),
                 .init(
                     "faults", .list(.either([.string, .map(.string)])), default: "[]",
                     "Rules as `tracemill sink --fault` takes them; the first that applies decides."),

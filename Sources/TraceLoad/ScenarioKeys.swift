@@ -3,21 +3,25 @@
 
 /// A mapping of the scenario file with a fixed set of keys.
 enum ScenarioSection: String, CaseIterable, Sendable {
-    case scenario, service, operation, event, error
+    case scenario, service, operation, event, link, error
     case step, call, circuitBreaker = "circuit_breaker", publish, choice
-    case traffic, stage
+    case traffic, stage, incident, pathology, late, oversize
     case pipeline, sampler, samplingRule = "sampling_rule", limits, sweeper, processor
     case exporter, tls, retry
-    case run, sink
+    case tail, tailPolicy = "tail_policy", latencyRule = "latency_rule"
+    case stringRule = "string_rule", numberRule = "number_rule", booleanRule = "boolean_rule"
+    case spanCountRule = "span_count_rule", traceStateRule = "trace_state_rule"
+    case compositeRule = "composite_rule"
+    case run, sink, budget
     case distribution, normal, lognormal, exponential, pareto, mixture
     case generator, zipf, randomString = "random_string", sequence
 
     /// The section with an article, for messages.
     var phrase: String {
         switch self {
-        case .operation, .event, .error, .exporter, .exponential: "an \(label)"
+        case .operation, .event, .error, .exporter, .exponential, .incident: "an \(label)"
         case .scenario: "the scenario"
-        case .pipeline, .sink, .run, .tls: "`\(rawValue)`"
+        case .pipeline, .sink, .run, .tls, .tail, .pathology, .late, .oversize: "`\(rawValue)`"
         default: "a \(label)"
         }
     }
@@ -32,12 +36,16 @@ indirect enum ScenarioKeyType: Sendable {
     case size
     /// A text, a number, true or false.
     case literal
+    /// A number, a duration or a size: what a metric is measured in.
+    case amount
     case choice([String])
     case section(ScenarioSection)
     case list(ScenarioKeyType)
     case map(ScenarioKeyType)
     /// A distribution of durations, or of plain numbers.
     case durationDistribution, numberDistribution
+    /// Of durations that may be below 0.
+    case signedDurationDistribution
     case value, percentiles, anything
     case either([ScenarioKeyType])
 
@@ -82,11 +90,16 @@ extension ScenarioSection {
         case .service: Self.serviceKeys
         case .operation: Self.operationKeys
         case .event, .error: self == .event ? Self.eventKeys : Self.errorKeys
+        case .link: Self.linkKeys
         case .step, .call, .circuitBreaker, .publish, .choice: stepKeys
         case .traffic, .stage: self == .traffic ? Self.trafficKeys : Self.stageKeys
+        case .incident, .pathology, .late, .oversize: disturbanceKeys
         case .pipeline, .limits, .sweeper, .processor, .exporter, .tls, .retry: pipelineKeys
         case .sampler, .samplingRule: samplerKeys
-        case .run, .sink: runKeys
+        case .tail, .tailPolicy, .latencyRule, .stringRule, .numberRule, .booleanRule,
+            .spanCountRule, .traceStateRule, .compositeRule:
+            tailKeys
+        case .run, .sink, .budget: runKeys
         case .distribution, .normal, .lognormal, .exponential, .pareto, .mixture: distributionKeys
         case .generator, .zipf, .randomString, .sequence: generatorKeys
         }
@@ -106,19 +119,26 @@ extension ScenarioSection {
         .init("defaults", .section(.operation), "What operations have unless they say otherwise."),
         .init("services", .map(.section(.service)), .required, "The services, by name."),
         .init("traffic", .list(.section(.traffic)), .required, "Where traces begin, and when."),
-        .init("incidents", .anything, .notYet, "Services that slow, fail or vanish for a while."),
-        .init("pathology", .anything, .notYet, "Broken instrumentation on purpose."),
+        .init(
+            "incidents", .list(.section(.incident)), default: "[]",
+            "Services that slow, fail or vanish for a while."),
+        .init("pathology", .section(.pathology), default: "off", "Broken instrumentation."),
         .init("pipeline", .section(.pipeline), "The tracing pipeline under test."),
-        .init("variants", .anything, .notYet, "Patches on `pipeline`, to compare."),
+        .init(
+            "variants", .map(.section(.pipeline)), default: "{}",
+            "Patches on `pipeline` by name, to compare."),
         .init("sink", .section(.sink), "How the embedded receiver behaves."),
         .init("run", .section(.run), "Warm-up, repeats, workers."),
-        .init("budgets", .anything, .notYet, "What a gate asks of the result."),
+        .init(
+            "budgets", .list(.section(.budget)), default: "[]", "What a gate asks of the result."),
     ]
 
     private static let serviceKeys: [ScenarioKey] = [
         .init("instances", .integer(minimum: 1), default: "1", "Instances, each its own resource."),
         .init("resource", .map(.value), default: "service.name", "Resource attributes."),
-        .init("clock_skew", .durationDistribution, .notYet, "Clock error of an instance."),
+        .init(
+            "clock_skew", .signedDurationDistribution, default: "0ms",
+            "How far an instance's clock is ahead; below 0, behind."),
         .init(
             "sampler", .sampler, default: "the pipeline's", "A head sampler of the service's own."),
         .init("operations", .map(.section(.operation)), .required, "The operations, by name."),
@@ -136,7 +156,7 @@ extension ScenarioSection {
         .init("attributes", .map(.value), default: "{}", "Span attributes."),
         .init("baggage", .map(.value), default: "{}", "What is added to the trace's baggage."),
         .init("events", .list(.section(.event)), default: "[]", "Events within the span."),
-        .init("links", .anything, .notYet, "Links to other traces."),
+        .init("links", .list(.section(.link)), default: "[]", "Links to other traces."),
         .init("error", .section(.error), default: "none", "How it fails."),
         .init("script", .list(.section(.step)), default: "[]", "Steps, top to bottom."),
     ]
@@ -145,7 +165,14 @@ extension ScenarioSection {
         .init("name", .string, .required, "Event name."),
         .init("probability", .probability, default: "1", "How often a span has it."),
         .init("at", .number, default: "0.5", "When, as a fraction of the span."),
-        .init("attributes", .map(.value), default: "{}", "Literal event attributes."),
+        .init("attributes", .map(.value), default: "{}", "Event attributes."),
+    ]
+
+    private static let linkKeys: [ScenarioKey] = [
+        .init(
+            "to", .choice(["previous_trace", "random"]), .required,
+            "The root of the trace before, or of any earlier one."),
+        .init("count", .integer(minimum: 1), default: "1", "So many links."),
     ]
 
     private static let errorKeys: [ScenarioKey] = [
@@ -160,20 +187,30 @@ extension ScenarioSection {
     private static let trafficKeys: [ScenarioKey] = [
         .init("root", .string, .required, "`service/operation` that begins each trace."),
         .init(
-            "model", .choice(["open", "closed"]), default: "open", "Open arrivals; closed later."),
+            "model", .choice(["open", "closed"]), default: "open",
+            "Arrivals whatever happens, or users who wait for an answer."),
         .init(
             "arrival", .choice(["constant", "poisson"]), default: "poisson",
             "Even or random gaps between traces."),
         .init("stages", .list(.section(.stage)), .required, "Rates over time."),
-        .init("concurrency", .anything, .notYet, "Users of the closed model."),
-        .init("think", .anything, .notYet, "Pause of a user of the closed model."),
-        .init("max_in_flight", .integer(minimum: 1), default: "unbounded", "Traces at once."),
-        .init("overload", .choice(["drop", "queue"]), default: "drop", "What happens above that."),
+        .init(
+            "concurrency", .integer(minimum: 1), default: "1", "Users of the closed model."),
+        .init(
+            "think", .durationDistribution, default: "0ms",
+            "Pause of a user of the closed model between two traces."),
+        .init(
+            "max_in_flight", .integer(minimum: 1), default: "10000",
+            "Traces at once under the open model."),
+        .init(
+            "overload", .choice(["drop", "queue"]), default: "drop",
+            "Whether arrivals above that are dropped and counted, or wait."),
     ]
 
     private static let stageKeys: [ScenarioKey] = [
         .init("duration", .duration, .required, "Length of the stage."),
-        .init("rate", .rate, .required, "Traces per second, or `max`."),
+        .init(
+            "rate", .rate,
+            "Traces per second, or `max`; under the open model only, and there needed."),
         .init(
             "shape", .choice(["step", "linear"]), default: "step",
             "The rate at once, or a ramp from the stage before."),

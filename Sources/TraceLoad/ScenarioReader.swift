@@ -5,6 +5,13 @@ import Yams
 final class ScenarioReader {
     let file: String
     private(set) var issues: [ScenarioIssue] = []
+    private var reported: Set<ScenarioIssue> = []
+    /// By service and operation, as they are read: what stands in the file for it.
+    var writtenOperations: [[Node]] = []
+    /// Nodes read again for patches so far.
+    var patchedNodes = 0
+    /// Tail policies read so far.
+    var policyCount = 0
     /// Enough for any human; a file of garbage stops adding here.
     private static let issuesMax = 1000
 
@@ -14,8 +21,9 @@ final class ScenarioReader {
 
     func report(_ kind: ScenarioIssue.Kind, at position: SourcePosition, _ message: String) {
         guard issues.count < Self.issuesMax else { return }
-        issues.append(
-            ScenarioIssue(kind: kind, file: file, position: position, message: message))
+        let issue = ScenarioIssue(kind: kind, file: file, position: position, message: message)
+        // What a patch leaves as it was is read once more.
+        if reported.insert(issue).inserted { issues.append(issue) }
     }
 
     /// The fields of a mapping, checked against the section's key table. Nil, with an issue, when
@@ -131,9 +139,17 @@ final class ScenarioReader {
     }
 
     /// Nanoseconds.
-    func duration(_ node: Node) -> Double? {
+    func duration(_ node: Node) -> Double? { duration(node, isSigned: false) }
+
+    /// Nanoseconds; below 0 only when signed.
+    func duration(_ node: Node, isSigned: Bool) -> Double? {
         guard let text = text(node, "a duration such as `5ms`", kind: .badDuration) else {
             return nil
+        }
+        if isSigned, text.hasPrefix("-"),
+            let ns = ScenarioUnits.durationNs(String(text.dropFirst()))
+        {
+            return -ns
         }
         if let ns = ScenarioUnits.durationNs(text) { return ns }
         let advice =

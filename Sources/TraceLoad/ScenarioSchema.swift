@@ -14,6 +14,11 @@ public enum ScenarioSchema {
             "pattern": .string("^([0-9.]+(e[-+]?[0-9]+)?(ns|us|µs|μs|ms|s|m|h)|0)$"),
             "type": .array([.string("string"), .string("integer")]),
         ])
+        definitions["signed_duration"] = .object([
+            "description": .string("A duration that may begin with a minus sign."),
+            "pattern": .string("^(-?[0-9.]+(e[-+]?[0-9]+)?(ns|us|µs|μs|ms|s|m|h)|0)$"),
+            "type": .array([.string("string"), .string("integer")]),
+        ])
         definitions["probability"] = .object([
             "anyOf": .array([
                 .object([
@@ -88,6 +93,15 @@ public enum ScenarioSchema {
         case .map(let value):
             return .object(["additionalProperties": schema(of: value), "type": .string("object")])
         case .durationDistribution: return any([reference("duration"), reference("distribution")])
+        case .signedDurationDistribution:
+            return any([reference("signed_duration"), reference("distribution")])
+        case .amount:
+            return any([
+                .object(["type": .string("number")]), reference("duration"),
+                .object([
+                    "pattern": .string("^[0-9.]+(KiB|MiB|GiB|%)$"), "type": .string("string"),
+                ]),
+            ])
         case .numberDistribution:
             return any([.object(["type": .string("number")]), reference("distribution")])
         case .value: return any([reference("literal"), reference("generator")])
@@ -135,6 +149,8 @@ public enum ScenarioSchema {
         case .list(let element): "list of \(text(of: element))"
         case .map(let value): "map of \(text(of: value))"
         case .durationDistribution: "duration or `distribution`"
+        case .signedDurationDistribution: "signed duration or `distribution`"
+        case .amount: "number, duration or size"
         case .numberDistribution: "number or `distribution`"
         case .value: "literal or `generator`"
         case .percentiles: "map from `p0` … `p100`"

@@ -10,12 +10,28 @@ struct ValidateCommand: ParsableCommand {
         discussion: """
             EXAMPLES
               tracemill validate scenarios/*.yaml
+              tracemill validate --schema > schema.json   for editors that complete
             """)
 
     @Argument(help: "Scenario files.", completion: .file(extensions: ["yaml", "yml"]))
-    var files: [String]
+    var files: [String] = []
+
+    @Flag(help: "Print the JSON Schema of scenario files and end.")
+    var schema = false
+
+    /// The tables of the reference page.
+    @Flag(help: .hidden)
+    var keyTables = false
 
     func run() throws {
+        if schema || keyTables {
+            Output.text(schema ? ScenarioSchema.jsonText() : ScenarioSchema.markdownTables())
+            return
+        }
+        guard !files.isEmpty else {
+            throw CommandFailure.usage(
+                "no file to check; write for example: tracemill validate scenarios/*.yaml")
+        }
         var failed = 0
         for file in files {
             do {

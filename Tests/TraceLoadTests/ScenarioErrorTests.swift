@@ -48,7 +48,7 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
     static let mistakes: [OperationMistake] = [
         .init("slef: 1ms", .unknownKey, 9, "did you mean `self`?"),
         .init("zzzzzzzz: 1", .unknownKey, 9, "known here: type"),
-        .init("links: []", .notSupported, 9, "not supported in this version"),
+        .init("links: [{to: random}]", .notSupported, 17, "not supported in this version"),
         .init("kind: sever", .badValue, 15, "did you mean `server`?"),
         .init("self: 5", .badDuration, 15, "write `5ms`"),
         .init("self: 5 ms", .badDuration, 15, "is not a duration"),
@@ -91,7 +91,8 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         .init("error: {exception: yes}", .badValue, 28, "neither `true` nor `false`"),
         .init("events: [{at: 0.5}]", .missingKey, 18, "needs the key `name`"),
         .init("events: [{name: e, at: 2}]", .badValue, 32, "fraction"),
-        .init("events: [{name: e, attributes: {k: {unique: x}}}]", .notSupported, 41, "literal"),
+        .init(
+            "events: [{name: e, attributes: {k: {unique: x}}}]", .notSupported, 41, "generator"),
         .init("attributes: {a: {baggage: b}}", .badGenerator, 22, "so none can arrive"),
         .init("baggage: {a b: 1}", .badValue, 19, "no name for baggage"),
         .init("baggage: {a: {inherit: a}}", .badGenerator, 22, "goes on by itself"),
@@ -114,7 +115,10 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         ),
         .init("script: [{call: shop/queue}]", .badCombination, 25, "`publish`, not `call`"),
         .init("script: [{publish: shop/db}]", .badCombination, 28, "type: messaging"),
-        .init("script: [{publish: {to: shop/queue, batch: 5}}]", .notSupported, 52, "batch: 1"),
+        .init(
+            "script: [{publish: {to: shop/queue, batch: 5}}]", .notSupported, 33, "`batch` above 1"),
+        .init(
+            "script: [{publish: {to: shop/queue, batch: 5000}}]", .badValue, 52, "at most 1000"),
         .init(
             "script: [{call: {to: shop/db, client_span: false}}]", .badCombination, 30,
             "client_span"),
@@ -192,16 +196,21 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         ),
         (
             "- {root: shop/GET /a, model: closed, stages: [{duration: 1s, rate: 1}]}",
-            .notSupported, "open"
+            .badCombination, "set the pace"
         ),
         (
             "- {root: shop/GET /a, overload: queue, stages: [{duration: 1s, rate: 1}]}",
-            .notSupported, "drop"
+            .notSupported, "queue"
         ),
         (
-            "- {root: shop/GET /a, think: 1s, stages: [{duration: 1s, rate: 1}]}", .notSupported,
-            "`think`"
+            "- {root: shop/GET /a, think: 1s, stages: [{duration: 1s, rate: 1}]}", .badCombination,
+            "write `model: closed`"
         ),
+        (
+            "- {root: shop/GET /a, model: closed, max_in_flight: 3, stages: [{duration: 1s}]}",
+            .badCombination, "belongs to the open model"
+        ),
+        ("- {root: shop/GET /a, stages: [{duration: 1s}]}", .missingKey, "the key `rate`"),
         ("- {stages: [{duration: 1s, rate: 1}]}", .missingKey, "`root`"),
     ]
 
@@ -227,15 +236,14 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
     static let topLines: [(String, ScenarioIssue.Kind, String)] = [
         ("version: 2", .badValue, "`version: 1`"),
         ("seed: -1", .badValue, "0 to 2^64"),
-        ("incidents: []", .notSupported, "`incidents`"),
-        ("variants: {}", .notSupported, "`variants`"),
+        ("pathology: {orphan: 1%}", .notSupported, "`pathology`"),
         ("defaults: {script: [{work: 1ms}]}", .badCombination, "out of `defaults`"),
         ("pipeline: {propagators: [b3mutli]}", .badValue, "did you mean `b3multi`?"),
         ("pipeline: {propagators: [b3, b3]}", .badValue, "stands twice"),
         ("pipeline: {propagators: []}", .badValue, "[tracecontext]"),
         ("pipeline: {propagators: [baggage]}", .badValue, "no trace would cross"),
         ("pipeline: {propagators: [none]}", .badValue, "tracecontext, baggage, b3, b3multi"),
-        ("pipeline: {tail: []}", .notSupported, "`tail`"),
+        ("pipeline: {tail: []}", .missingKey, "at least one policy"),
         ("pipeline: {sampler: always_onn}", .badValue, "did you mean `always_on`?"),
         ("pipeline: {sampler: {name: traceidratio, argument: 2}}", .badProbability, "0 to 1"),
         ("pipeline: {sweeper: {interval: 1s}}", .badCombination, "clock: realtime"),
@@ -250,7 +258,7 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
             "workers: 1"
         ),
         ("sink: {faults: [status]}", .badValue, "status=503"),
-        ("sink: {latency: {uniform: [1ms, 2ms]}}", .badDuration, "a duration"),
+        ("sink: {latency: {uniform: [2ms, 1ms]}}", .badDistribution, "smaller value"),
         ("pipeline: {processor: {queue: 10, batch: 20}}", .badCombination, "at most `queue`"),
         ("pipeline: {exporter: {encoding: jsn}}", .badValue, "did you mean `json`?"),
         ("pipeline: {exporter: {tls: {ca: a.pem}}}", .badCombination, "https://"),
@@ -265,7 +273,7 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         ("pipeline: {exporter: {endpoint: localhost}}", .badValue, "http://"),
         ("pipeline: {exporter: {connections: 0}}", .badValue, "at least 1"),
         ("run: {workers: 5000}", .badValue, "1024"),
-        ("run: {order: interleaved}", .notSupported, "`order`"),
+        ("run: {order: interlaced}", .badValue, "did you mean `interleaved`?"),
         ("clock: simulate", .badValue, "did you mean `simulated`"),
     ]
 

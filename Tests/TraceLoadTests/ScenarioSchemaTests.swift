@@ -45,16 +45,15 @@ import TraceCore
 
     /// Reads a file with every supported key, so that a key the parser forgets shows as never used.
     @Test func `The parser takes every key that the table supports`() throws {
-        let scenario = try Scenario.parse(EveryKey.text)
+        let scenario = try Scenario.parse(EveryKey.text, allowsUnsupported: true)
         #expect(scenario.description == "all keys")
         #expect(scenario.seed == 9)
         #expect(scenario.identifiers == .fixed)
         #expect(scenario.run.workers == 2)
         #expect(scenario.run.drainNs == 3e9)
         #expect(
-            scenario.sink.faults.map { $0.map(\.key) } == [
-                ["status", "count"], ["reset"], ["latency"],
-            ])
+            scenario.sink.faults.map { $0.map(\.key) } == [["status", "count"], ["reset"]])
+        #expect(scenario.sink.latency == .exponential(mean: 1e6))
         #expect(scenario.pipeline.sampler.sampler.description == EveryKey.sampler)
         #expect(scenario.services[0].sampler?.sampler == .parentBased(root: .traceIDRatio(0.25)))
         #expect(scenario.services[1].sampler == nil)
@@ -72,6 +71,15 @@ import TraceCore
         #expect(scenario.pipeline.exporter.retryMaxElapsedNs == 9e9)
         #expect(scenario.pipeline.exporter.headers == [.init(name: "x-key", value: "${KEY}")])
         #expect(scenario.traffic[0].maxInFlight == 100)
+        #expect(scenario.traffic[0].overload == .queue)
+        #expect(scenario.traffic[1].model == .closed)
+        #expect(scenario.traffic[1].concurrency == 7)
+        #expect(scenario.traffic[1].think == .constant(1e9))
+        #expect(scenario.run.order == .sequential)
+        #expect(scenario.run.spinNs == 50_000)
+        #expect(
+            scenario.services[0].clockSkew
+                == .uncutNormal(mean: -5e6, standardDeviation: 20e6))
         let used = Set(
             EveryKey.text.split { !$0.isLetter && $0 != "_" && $0 != "0" && $0 != "5" && $0 != "9" }
                 .map(String.init))
@@ -106,6 +114,7 @@ enum EveryKey {
         services:
           a:
             instances: 2
+            clock_skew: {normal: {mean: -5ms, stddev: 20ms}}
             sampler: {name: parentbased_traceidratio, argument: 25%}
             resource: {host.name: {sequence: {start: 3}}, zone: {one_of: [x, y], weights: [1, 2]}}
             operations:
@@ -121,7 +130,8 @@ enum EveryKey {
                   u: {unique: x}
                   t: {baggage: tenant}
                 baggage: {tenant: {one_of: [red, 7, 1.5, true]}}
-                events: [{name: e, probability: 50%, at: 0.2, attributes: {k: 1}}]
+                events: [{name: e, probability: 50%, at: 0.2, attributes: {k: {unique: e}}}]
+                links: [{to: random, count: 2}]
                 error: {rate: 1%, status_message: m, exception: true, http_status: 503, propagate: 0.5, short_circuit: true}
                 script:
                   - work: {uniform: [1ms, 2ms]}
@@ -130,13 +140,17 @@ enum EveryKey {
                     limit: 1
                   - choose: [{weight: 1, script: [{work: {percentiles: {p0: 1ms, p100: 2ms}}}]}]
                   - call: {to: b/c, probability: 0.5, repeat: 2, network: 1ms, timeout: 1s, retries: 1, backoff: 1ms, client_span: false, circuit_breaker: {failures: 1, window: 1s, open_for: 1s, half_open_calls: 1}}
-                  - publish: {to: b/m, delay: {exponential: {mean: 1ms}}, relation: link, batch: 1, loss: 1%}
+                  - publish: {to: b/m, delay: {exponential: {mean: 1ms}}, relation: link, batch: 4, loss: 1%}
           b:
             operations:
               c: {attributes: {z: {inherit: z}}, self: {lognormal: {p50: 1ms, p99: 2ms}}}
               m: {type: messaging}
         traffic:
-          - {root: a/GET /a, model: open, arrival: constant, max_in_flight: 100, overload: drop, stages: [{duration: 1s, rate: 10, shape: linear}]}
+          - {root: a/GET /a, model: open, arrival: constant, max_in_flight: 100, overload: queue, stages: [{duration: 1s, rate: 10, shape: linear}]}
+          - {root: b/c, model: closed, concurrency: 7, think: 1s, stages: [{duration: 2s}]}
+        incidents:
+          - {name: i, at: 1s, for: 1s, set: {a/GET /a.error.rate: 50%, b.down: true}}
+        pathology: {late: {rate: 1%, delay: 2s}, missing_root: 1%, orphan: 1%, duplicate: 1%, broken_propagation: 1%, never_ended: 1%, oversize: {rate: 1%, spans: 5}}
         pipeline:
           propagators: [b3, baggage]
           sampler:
@@ -159,7 +173,33 @@ enum EveryKey {
           limits: {attribute_count_limit: 1, attribute_value_length_limit: 2, event_count_limit: 3, link_count_limit: 4, attribute_per_event_limit: 5, attribute_per_link_limit: 6}
           processor: {type: batch, queue: 100, batch: 10, delay: 1s, timeout: 2s, on_full: drop}
           exporter: {type: otlp, endpoint: "https://localhost:1/v1/traces", encoding: json, compression: gzip, tls: {ca: ca.pem, cert: cert.pem, key: key.pem}, headers: {x-key: "${KEY}"}, timeout: 1s, connections: 2, retry: {initial: 1s, max: 2s, max_elapsed: 9s}}
-        sink: {latency: 1ms, faults: [{status: 503, count: 3}, reset=after]}
-        run: {warmup: 1s, drain: 3s, repeats: 1, workers: 2}
+          tail:
+            decision_wait: 5s
+            num_traces: 1000
+            kept_cache: 10
+            dropped_cache: 20
+            policies:
+              - {name: all, always: true}
+              - latency: {lower: 1s, upper: 2s}
+              - status_code: [error]
+              - string_attribute: {key: k, values: [v], patterns: [x*], invert: true}
+              - numeric_attribute: {key: k, min: 1, max: 2}
+              - boolean_attribute: {key: k, value: false}
+              - probabilistic: 1%
+              - rate_limiting: 100
+              - span_count: {min: 2}
+              - trace_state: {key: k, values: [v]}
+              - and: [{not: {latency: 1s}}, {span_count: {max: 3}}]
+              - drop: [{always: true}]
+              - composite: {rate: 100, policies: [{always: true, share: 50%}]}
+        variants:
+          plain:
+          small: {processor: {queue: 50}}
+        budgets:
+          - {metric: span.end.p99, max: 2us, confidence: 0.99}
+          - {metric: deliveredSpansPerS, min: 1000}
+          - {metric: cpu_per_span, regress: 5%}
+        sink: {latency: {exponential: {mean: 1ms}}, faults: [{status: 503, count: 3}, reset=after]}
+        run: {warmup: 1s, drain: 3s, repeats: 1, workers: 2, order: sequential, spin: 50us}
         """
 }
