@@ -55,9 +55,17 @@ extension ScenarioReader {
     /// Ranks a Zipf generator may have: its table takes 8 bytes a rank, and its texts about 20.
     static let zipfCardinalityMax = 1_000_000
     static let stringLengthMax = 65_536
+    /// Attributes of one span, event or resource.
+    static let attributesMax = 1000
 
     func attributes(_ node: Node) -> [AttributeDeclaration] {
-        entries(node, "attributes").compactMap { entry in
+        let entries = entries(node, "attributes")
+        if entries.count > Self.attributesMax {
+            report(
+                .tooLarge, at: entries[Self.attributesMax].position,
+                "at most \(Self.attributesMax) attributes in one place, found \(entries.count)")
+        }
+        return entries.prefix(Self.attributesMax).compactMap { entry in
             generator(entry.value).map {
                 AttributeDeclaration(key: entry.name, generator: $0, position: entry.position)
             }

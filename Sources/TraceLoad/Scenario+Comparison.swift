@@ -55,7 +55,7 @@ extension ScenarioReader {
             else { return nil }
             guard let metric = KnownMetric(named: name) else {
                 let hint =
-                    nearestWord(to: name, among: KnownMetric.all.flatMap { [$0.name, $0.words] })
+                    nearest(to: name, among: KnownMetric.all.flatMap { [$0.name, $0.words] })
                     .map { "did you mean `\($0)`?" }
                     ?? "known: " + KnownMetric.all.map(\.name).joined(separator: ", ")
                 report(

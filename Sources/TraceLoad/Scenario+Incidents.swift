@@ -25,6 +25,7 @@ extension ScenarioReader {
     func incidents(
         _ node: Node, services: [ServiceDeclaration], defaults: OperationDeclaration
     ) -> [IncidentDeclaration] {
+        let targets = targets(services)
         var incidents: [IncidentDeclaration] = []
         for element in list(node, "incidents") ?? [] {
             guard let fields = fields(of: element, .incident) else { continue }
@@ -35,7 +36,7 @@ extension ScenarioReader {
                     "an incident of no length changes nothing; give it a duration or remove it")
             }
             let changes = fields["set"].map {
-                self.changes($0, services: services, defaults: defaults)
+                self.changes($0, targets, services: services, defaults: defaults)
             }
             guard let at = fields.duration("at"), let length, let changes else { continue }
             incidents.append(
@@ -51,7 +52,8 @@ extension ScenarioReader {
     }
 
     private func changes(
-        _ node: Node, services: [ServiceDeclaration], defaults: OperationDeclaration
+        _ node: Node, _ targets: [String: Target.What], services: Services,
+        defaults: OperationDeclaration
     ) -> (patches: [IncidentDeclaration.Patch], down: [Int]) {
         guard case .mapping(let mapping) = node, !mapping.isEmpty else {
             report(
@@ -64,7 +66,7 @@ extension ScenarioReader {
         var order: [(place: Place, position: SourcePosition)] = []
         for (key, value) in mapping {
             guard case .scalar(let path) = key,
-                let target = target(path.string, key.position, services)
+                let target = target(path.string, key.position, targets, services)
             else { continue }
             switch target.what {
             case .service(let index):
@@ -118,37 +120,35 @@ extension ScenarioReader {
 
     // MARK: Paths
 
-    /// `service.down`, `service/operation`, `service/*`, the latter two with `.key` or without. Names
-    /// may have dots of their own: the longest one that fits is meant.
+    /// By name what can be patched: `service`, `service/operation` and `service/*`.
+    private func targets(_ services: Services) -> [String: Target.What] {
+        var targets: [String: Target.What] = [:]
+        for (index, service) in services.enumerated() {
+            targets[service.name] = .service(index)
+            let places = service.operations.indices.map { Place(service: index, operation: $0) }
+            targets["\(service.name)/*"] = .operations(places)
+            for place in places {
+                targets["\(service.name)/\(service.operations[place.operation].name)"] =
+                    .operations([place])
+            }
+        }
+        return targets
+    }
+
+    /// A name and keys behind it. Names may have dots of their own: the longest one that fits is
+    /// meant.
     private func target(
-        _ path: String, _ position: SourcePosition, _ services: Services
+        _ path: String, _ position: SourcePosition, _ targets: [String: Target.What],
+        _ services: Services
     ) -> Target? {
-        /// What is behind a name, when the path begins with it.
-        func rest(behind name: String) -> Substring? {
-            if path == name { return "" }
-            guard path.hasPrefix(name + ".") else { return nil }
-            return path.dropFirst(name.count + 1)
-        }
-        var best: (length: Int, target: Target)?
-        func consider(_ name: String, _ what: @autoclosure () -> Target.What) {
-            guard name.utf8.count > best?.length ?? -1, let rest = rest(behind: name) else {
-                return
+        var head = path[...]
+        while true {
+            if let what = targets[String(head)] {
+                return Target(what: what, rest: path.dropFirst(head.count + 1))
             }
-            best = (name.utf8.count, Target(what: what(), rest: rest))
+            guard let dot = head.lastIndex(of: ".") else { break }
+            head = head[..<dot]
         }
-        for (index, service) in services.enumerated() where path.hasPrefix(service.name) {
-            consider(service.name, .service(index))
-            consider(
-                "\(service.name)/*",
-                .operations(
-                    service.operations.indices.map { Place(service: index, operation: $0) }))
-            for (place, operation) in service.operations.enumerated() {
-                consider(
-                    "\(service.name)/\(operation.name)",
-                    .operations([Place(service: index, operation: place)]))
-            }
-        }
-        if let best { return best.target }
         report(
             .unknownOperation, at: position,
             "`\(path)` leads to no operation; \(hint(for: path, services))")
@@ -162,14 +162,14 @@ extension ScenarioReader {
         // A misspelt name may be followed by keys.
         var head = path[...]
         while true {
-            if let nearest = nearestWord(to: String(head), among: names) {
+            if let nearest = nearest(to: String(head), among: names) {
                 return "did you mean `\(nearest)\(path.dropFirst(head.count))`?"
             }
             guard let dot = head.lastIndex(of: ".") else { break }
             head = head[..<dot]
         }
         return "write `service/operation.key`; known services: "
-            + services.map(\.name).joined(separator: ", ")
+            + Self.listed(services.map(\.name))
     }
 
     /// Two incidents at once would leave open which of them holds.

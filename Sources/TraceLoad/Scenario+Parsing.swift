@@ -145,7 +145,7 @@ extension ScenarioReader {
     private func stage(_ node: Node, _ model: TrafficDeclaration.Model) -> StageDeclaration? {
         guard let fields = fields(of: node, .stage) else { return nil }
         let duration = fields.duration("duration")
-        if duration == 0 {
+        if let duration, duration < 1 {
             report(
                 .badDuration, at: fields["duration"]?.position ?? fields.position,
                 "a stage of no length makes no traces; give it a duration or remove it")

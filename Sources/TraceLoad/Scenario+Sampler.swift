@@ -66,7 +66,7 @@ extension ScenarioReader {
             return nil
         }
         let hint =
-            nearestWord(to: name, among: names).map { "did you mean `\($0)`?" }
+            nearest(to: name, among: names).map { "did you mean `\($0)`?" }
             ?? "write one of \(names.joined(separator: ", "))"
         let what = place == .whole ? "no sampler" : "no part of a composite sampler"
         report(.badValue, at: position, "`\(name)` is \(what); \(hint)")
@@ -103,7 +103,7 @@ extension ScenarioReader {
             + ForeignRatioAlgorithm.allCases.map(\.rawValue)
         for word in words
         where !names.contains(word.lowercased()) && ScenarioUnits.plainNumber(word[...]) == nil {
-            if let nearest = nearestWord(to: word, among: names) {
+            if let nearest = nearest(to: word, among: names) {
                 return "; did you mean `\(nearest)`?"
             }
         }

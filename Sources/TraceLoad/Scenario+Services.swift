@@ -83,16 +83,8 @@ extension ScenarioReader {
         _ fields: ScenarioFields, name: String, position: SourcePosition,
         defaults: OperationDeclaration
     ) -> OperationDeclaration {
-        var attributes = defaults.attributes
-        for attribute in fields["attributes"].map({ self.attributes($0) }) ?? [] {
-            attributes.removeAll { $0.key == attribute.key }
-            attributes.append(attribute)
-        }
-        var baggage = defaults.baggage
-        for entry in fields["baggage"].map({ self.baggage($0) }) ?? [] {
-            baggage.removeAll { $0.key == entry.key }
-            baggage.append(entry)
-        }
+        let attributes = fields["attributes"].map { self.attributes($0) } ?? []
+        let baggage = fields["baggage"].map { self.baggage($0) } ?? []
         var script: [StepDeclaration] = []
         if let node = fields["script"] {
             script = steps(node)
@@ -107,10 +99,19 @@ extension ScenarioReader {
             category: fields.choice("type") ?? defaults.category, spanName: fields.string("name"),
             kind: fields.choice("kind") ?? defaults.kind,
             ownWork: fields["self"].flatMap { distribution($0, .duration) } ?? defaults.ownWork,
-            attributes: attributes, baggage: baggage,
+            attributes: Self.joined(defaults.attributes, attributes),
+            baggage: Self.joined(defaults.baggage, baggage),
             events: fields["events"].map { events($0) } ?? defaults.events,
             links: fields["links"].map { links($0) } ?? defaults.links,
             error: fields["error"].flatMap { error($0) } ?? defaults.error, script: script)
+    }
+
+    /// The defaults that are not named anew, then the operation's own.
+    private static func joined(
+        _ defaults: [AttributeDeclaration], _ own: [AttributeDeclaration]
+    ) -> [AttributeDeclaration] {
+        let names = Set(own.map(\.key))
+        return defaults.filter { !names.contains($0.key) } + own
     }
 
     private func events(_ node: Node) -> [EventDeclaration] {
@@ -230,6 +231,13 @@ extension ScenarioReader {
         call.probability = fields.probability("probability") ?? 1
         if let node = fields["repeat"], let repeats = distribution(node, .number) {
             call.repeats = repeats
+            if !(0...Double(ScenarioChecks.spansPerTraceMax)).contains(call.mostRepeats) {
+                report(
+                    .badValue, at: node.position,
+                    "`repeat` can reach \(Self.count(call.mostRepeats)); keep it within 0 and "
+                        + "\(ScenarioChecks.spansPerTraceMax), with `clamp` if need be")
+                call.repeats = .constant(1)
+            }
         }
         if let node = fields["network"], let network = distribution(node, .duration) {
             call.network = network
@@ -243,6 +251,11 @@ extension ScenarioReader {
         call.hasClientSpan = fields.boolean("client_span") ?? true
         call.circuitBreaker = fields["circuit_breaker"].flatMap { circuitBreaker($0) }
         return call
+    }
+
+    /// A count for a message, however large.
+    static func count(_ value: Double) -> String {
+        abs(value) < 1e15 ? "\(Int(value))" : "more than 10^15"
     }
 
     private func circuitBreaker(_ node: Node) -> CircuitBreakerDeclaration? {

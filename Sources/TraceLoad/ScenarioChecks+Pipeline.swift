@@ -32,6 +32,7 @@ extension ScenarioChecks {
         }
         for (_, operation) in operationsEver {
             for attribute in operation.attributes { check(attribute, names) }
+            for attribute in operation.events.flatMap(\.attributes) { check(attribute, names) }
         }
     }
 
@@ -40,7 +41,7 @@ extension ScenarioChecks {
             return
         }
         let hint =
-            nearestWord(to: name, among: names).map { "did you mean `\($0)`?" }
+            reader.nearest(to: name, among: names).map { "did you mean `\($0)`?" }
             ?? "add it to the `baggage` of a calling operation"
         reader.report(
             .badGenerator, at: attribute.position,

@@ -32,6 +32,7 @@ struct ScenarioChecks {
 
     func run() {
         let keys = Set(operationsEver.flatMap { $0.operation.attributes.map(\.key) })
+        let sortedKeys = keys.sorted()
         for service in scenario.services {
             for attribute in service.resource {
                 if case .inherit = attribute.generator.source {
@@ -41,7 +42,7 @@ struct ScenarioChecks {
                 }
             }
         }
-        for entry in operationsEver { check(entry.operation, of: entry.service, keys: keys) }
+        for entry in operationsEver { check(entry.operation, keys, sortedKeys) }
         for traffic in scenario.traffic { check(traffic) }
         checkBaggage()
         checkSamplers()
@@ -90,7 +91,7 @@ struct ScenarioChecks {
     // MARK: Operations
 
     private func check(
-        _ operation: OperationDeclaration, of service: ServiceDeclaration, keys: Set<String>
+        _ operation: OperationDeclaration, _ keys: Set<String>, _ sortedKeys: [String]
     ) {
         if operation.category == .database, !operation.script.isEmpty {
             reader.report(
@@ -98,12 +99,13 @@ struct ScenarioChecks {
                 "a database is seen from its caller only, so `\(operation.name)` has no script; "
                     + "use `self` for its time, or another type")
         }
-        for attribute in operation.attributes {
+        let values = operation.attributes + operation.events.flatMap(\.attributes)
+        for attribute in values {
             guard case .inherit(let key) = attribute.generator.source, !keys.contains(key) else {
                 continue
             }
             let hint =
-                nearestWord(to: key, among: keys.sorted()).map { "did you mean `\($0)`?" }
+                reader.nearest(to: key, among: sortedKeys).map { "did you mean `\($0)`?" }
                 ?? "set it on a calling operation"
             reader.report(
                 .badGenerator, at: attribute.position,
@@ -116,23 +118,23 @@ struct ScenarioChecks {
         if let place = operations[reference.text] {
             return scenario.services[place.service].operations[place.operation]
         }
-        let hint: String
-        if let nearest = nearestWord(to: reference.text, among: names) {
-            hint = "did you mean `\(nearest)`?"
-        } else if !reference.text.contains("/") {
-            hint = "write `service/operation`"
-        } else {
-            let service = String(reference.text.prefix { $0 != "/" })
-            hint =
-                scenario.services.first { $0.name == service }.map {
-                    "service `\(service)` has: "
-                        + $0.operations.map { "`\($0.name)`" }.joined(separator: ", ")
-                } ?? "known services: \(scenario.services.map(\.name).joined(separator: ", "))"
-        }
         reader.report(
             .unknownOperation, at: reference.position,
-            "there is no operation `\(reference.text)`; \(hint)")
+            "there is no operation `\(reference.text)`; \(hint(for: reference.text))")
         return nil
+    }
+
+    private func hint(for reference: String) -> String {
+        if let nearest = reader.nearest(to: reference, among: names) {
+            return "did you mean `\(nearest)`?"
+        }
+        guard reference.contains("/") else { return "write `service/operation`" }
+        let name = String(reference.prefix { $0 != "/" })
+        guard let service = scenario.services.first(where: { $0.name == name }) else {
+            return "known services: \(ScenarioReader.listed(scenario.services.map(\.name)))"
+        }
+        let operations = service.operations.map { "`\($0.name)`" }
+        return "service `\(name)` has: \(ScenarioReader.listed(operations))"
     }
 
     // MARK: Traffic
@@ -223,8 +225,8 @@ struct ScenarioChecks {
             if most > Double(Self.spansPerTraceMax) {
                 reader.report(
                     .badCombination, at: traffic.root.position,
-                    "a trace can have \(Int(min(most, 1e15))) spans, more than "
-                        + "\(Self.spansPerTraceMax); lower `repeat` or `retries`")
+                    "a trace can have \(ScenarioReader.count(most)) spans, above the cap of "
+                        + "\(Self.spansPerTraceMax); lower `repeat`, `retries` or `oversize`")
             }
         }
     }
@@ -251,18 +253,11 @@ struct ScenarioChecks {
                         .badCombination, at: call.to.position,
                         "a database call is its client span; remove `client_span: false`")
                 }
-                var most = call.mostRepeats
-                if !(0...Double(Self.spansPerTraceMax)).contains(most) {
-                    reader.report(
-                        .badValue, at: call.to.position,
-                        "`repeat` can reach \(most); keep it within 0 and "
-                            + "\(Self.spansPerTraceMax), with `clamp` if need be")
-                    most = 0
-                }
                 return [
                     CallWalk.Edge(
                         from: "\(service.name)/\(caller.name)", to: call.to.text,
-                        position: call.to.position, most: most * Double(call.retries + 1))
+                        position: call.to.position,
+                        most: call.mostRepeats * Double(call.retries + 1))
                 ]
             case .publish(let publish):
                 guard let consumer = resolve(publish.to) else { return [] }

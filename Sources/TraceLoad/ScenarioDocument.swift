@@ -3,9 +3,7 @@ import Glibc
 import Yams
 
 /// From a file to a YAML node tree that is safe to walk: bounded in bytes and nodes, without
-/// aliases. Aliases are refused from the text, before anything is composed: a few hundred bytes of
-/// nested aliases stand for billions of nodes, and merely hashing such a node as a mapping key,
-/// which the composer does to find duplicates, would visit them all.
+/// aliases. All of that is seen from the parser's events, before anything is composed.
 ///
 /// Any thread; blocks on the file.
 enum ScenarioDocument {
@@ -44,7 +42,12 @@ enum ScenarioDocument {
             throw failure(.tooLarge, tooLargeMessage(byteCount: data.count))
         }
         guard let text = String(validating: data, as: UTF8.self) else {
-            throw failure(.notYAML, "the file is not valid UTF-8; save it as UTF-8")
+            throw ScenarioErrors([
+                ScenarioIssue(
+                    kind: .notYAML, file: path,
+                    position: SourcePosition(behind: data.prefix(validCount(data))),
+                    message: "the file is not valid UTF-8 from here on; save it as UTF-8")
+            ])
         }
         return text
     }
@@ -68,79 +71,42 @@ enum ScenarioDocument {
         guard text.utf8.count <= bytesMax else {
             throw failure(.tooLarge, start, tooLargeMessage(byteCount: text.utf8.count))
         }
-        if let position = firstAnchorOrAlias(in: text) {
-            throw failure(
-                .anchor, position,
-                "YAML anchors (`&name`) and aliases (`*name`) are not accepted; write the value out, "
-                    + "quote a text that begins with `&` or `*`, or use `defaults`")
+        // The mark that some editors begin a file with.
+        let text = text.hasPrefix("\u{FEFF}") ? String(text.unicodeScalars.dropFirst()) : text
+        var events = YAMLEvents(nodesMax: nodesMax)
+        events.check(text)
+        guard events.issues.isEmpty else {
+            throw ScenarioErrors(
+                events.issues.map {
+                    ScenarioIssue(
+                        kind: $0.kind, file: file, position: $0.position, message: $0.message)
+                })
         }
         let root: Node?
         do {
             root = try Yams.compose(yaml: text)
         } catch {
-            throw Self.notYAML(error, file: file)
+            throw failure(.notYAML, start, "not YAML: \(error)")
         }
         guard let root else {
             throw failure(.notYAML, start, "the file is empty; begin with `version: 1`")
         }
-        var nodeCount = 0
-        if let position = positionOverLimit(root, counting: &nodeCount) {
-            throw failure(
-                .tooLarge, position,
-                "the file has more than \(nodesMax) values; generate fewer operations")
-        }
         return root
+    }
+
+    /// Bytes up to the first that is no UTF-8.
+    private static func validCount(_ data: Data) -> Int {
+        var decoder = UTF8.ForwardParser()
+        var iterator = data.makeIterator()
+        var count = 0
+        while case .valid(let scalar) = decoder.parseScalar(from: &iterator) {
+            count += scalar.count
+        }
+        return count
     }
 
     private static func tooLargeMessage(byteCount: Int) -> String {
         "the file has \(byteCount) bytes, more than the \(bytesMax) (1 MiB) a scenario may have"
-    }
-
-    private static func positionOverLimit(_ node: Node, counting count: inout Int)
-        -> SourcePosition?
-    {
-        count += 1
-        if count > nodesMax { return node.position }
-        switch node {
-        case .mapping(let mapping):
-            for (key, value) in mapping {
-                if let position = positionOverLimit(key, counting: &count)
-                    ?? positionOverLimit(value, counting: &count)
-                {
-                    return position
-                }
-            }
-        case .sequence(let sequence):
-            for element in sequence {
-                if let position = positionOverLimit(element, counting: &count) { return position }
-            }
-        case .scalar, .alias: break
-        }
-        return nil
-    }
-
-    private static func notYAML(_ error: any Error, file: String) -> ScenarioErrors {
-        var position = SourcePosition(line: 1, column: 1)
-        var kind = ScenarioIssue.Kind.notYAML
-        var message = "not YAML: \(error)"
-        switch error {
-        case YamlError.scanner(_, let problem, let mark, _),
-            YamlError.parser(_, let problem, let mark, _),
-            YamlError.composer(_, let problem, let mark, _):
-            position = SourcePosition(line: mark.line, column: mark.column)
-            message = "not YAML: \(problem)"
-        case YamlError.reader(let problem, _, _, _):
-            message = "not YAML: \(problem)"
-        case YamlError.duplicatedKeysInMapping(let duplicates, let context):
-            position = SourcePosition(line: context.mark.line, column: context.mark.column)
-            kind = .duplicateKey
-            let names = duplicates.map { "`\($0)`" }.joined(separator: ", ")
-            message = "\(names) stands twice in the same mapping; keep one"
-        default: break
-        }
-        return ScenarioErrors([
-            ScenarioIssue(kind: kind, file: file, position: position, message: message)
-        ])
     }
 }
 

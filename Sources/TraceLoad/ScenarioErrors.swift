@@ -13,6 +13,19 @@ public struct SourcePosition: Hashable, Sendable, Comparable, CustomStringConver
         self.column = column
     }
 
+    /// Right behind a text of UTF-8.
+    init(behind bytes: some Sequence<UInt8>) {
+        self.init(line: 1, column: 1)
+        for byte in bytes {
+            if byte == UInt8(ascii: "\n") {
+                line += 1
+                column = 1
+            } else if byte & 0xC0 != 0x80 {
+                column += 1
+            }
+        }
+    }
+
     /// `line:column`.
     public var description: String { "\(line):\(column)" }
 
@@ -65,17 +78,18 @@ public struct ScenarioErrors: Error, Hashable, Sendable, CustomStringConvertible
 /// The candidate nearest to `word` by edit distance, when it is near enough to be what was meant
 /// (at most a third of the longer word, at least two edits).
 ///
-/// O(candidates × length²), for error messages only. The first candidate wins a tie.
+/// O(candidates × length²), for error messages only; words of more than 200 bytes and candidates of
+/// quite another length are not looked at. The first candidate wins a tie.
 func nearestWord(to word: String, among candidates: some Sequence<String>) -> String? {
     var best: (word: String, distance: Int)?
+    let bytes = Array(word.lowercased().utf8)
+    guard bytes.count <= 200 else { return nil }
     for candidate in candidates {
-        let distance = editDistance(
-            Array(word.lowercased().utf8), Array(candidate.lowercased().utf8))
-        if distance <= max(2, max(word.utf8.count, candidate.utf8.count) / 3),
-            distance < best?.distance ?? .max
-        {
-            best = (candidate, distance)
-        }
+        let other = Array(candidate.lowercased().utf8)
+        let limit = min(max(2, max(bytes.count, other.count) / 3), (best?.distance ?? .max) - 1)
+        guard abs(bytes.count - other.count) <= limit else { continue }
+        let distance = editDistance(bytes, other)
+        if distance <= limit { best = (candidate, distance) }
     }
     return best?.word
 }

@@ -5,9 +5,9 @@ import Yams
 /// One thread, with the reader.
 
 extension ScenarioReader {
-    /// Nodes that patches may make the reader read again, over all: a file of a few lines must not
-    /// stand for hours of work.
-    static let patchedNodesMax = 1_000_000
+    /// Nodes that patches may make the reader read again, over all, each patch counting as ten more: a
+    /// file of a few lines must not stand for hours of work.
+    static let patchedNodesMax = 100_000
 
     /// `patch` laid over `base`: sections and maps of names are joined key by key, everything else
     /// (distributions, generators, samplers, lists) is replaced.
@@ -50,7 +50,7 @@ extension ScenarioReader {
     /// Whether so many more nodes may be read for patches; says so once when they may not.
     func mayPatch(_ node: Node?, at position: SourcePosition) -> Bool {
         guard patchedNodes <= Self.patchedNodesMax else { return false }
-        patchedNodes += 1 + (node?.nodeCount ?? 0)
+        patchedNodes += 10 + (node?.nodeCount ?? 0)
         guard patchedNodes > Self.patchedNodesMax else { return true }
         report(
             .tooLarge, at: position,

@@ -10,6 +10,9 @@ final class ScenarioReader {
     var writtenOperations: [[Node]] = []
     /// Nodes read again for patches so far.
     var patchedNodes = 0
+    /// Words compared with others for the sake of hints.
+    private var comparisons = 0
+    private static let comparisonsMax = 20_000
     /// Tail policies read so far.
     var policyCount = 0
     /// Enough for any human; a file of garbage stops adding here.
@@ -19,11 +22,34 @@ final class ScenarioReader {
         self.file = file
     }
 
-    func report(_ kind: ScenarioIssue.Kind, at position: SourcePosition, _ message: String) {
+    /// The message is made only when it is wanted.
+    func report(
+        _ kind: ScenarioIssue.Kind, at position: SourcePosition,
+        _ message: @autoclosure () -> String
+    ) {
         guard issues.count < Self.issuesMax else { return }
-        let issue = ScenarioIssue(kind: kind, file: file, position: position, message: message)
+        let issue = ScenarioIssue(
+            kind: kind, file: file, position: position, message: Self.clipped(message()))
         // What a patch leaves as it was is read once more.
         if reported.insert(issue).inserted { issues.append(issue) }
+    }
+
+    /// A value may be as long as the file; what is wrong with it stands at both ends of a message.
+    private static func clipped(_ message: String) -> String {
+        message.utf8.count > 1200 ? "\(message.prefix(600)) … \(message.suffix(400))" : message
+    }
+
+    /// Names for a message, the first twenty of them.
+    static func listed(_ names: some Collection<String>) -> String {
+        names.prefix(20).joined(separator: ", ")
+            + (names.count > 20 ? " and \(names.count - 20) more" : "")
+    }
+
+    /// The nearest of these words, as long as there has not been too much to compare.
+    func nearest(to word: String, among candidates: some Collection<String>) -> String? {
+        guard comparisons < Self.comparisonsMax else { return nil }
+        comparisons += candidates.count
+        return nearestWord(to: word, among: candidates)
     }
 
     /// The fields of a mapping, checked against the section's key table. Nil, with an issue, when
@@ -44,14 +70,10 @@ final class ScenarioReader {
                 continue
             }
             guard let known = keys.first(where: { $0.name == key.string }) else {
-                let names = keys.filter { $0.support != .notYet }.map(\.name)
-                let hint =
-                    nearestWord(to: key.string, among: keys.map(\.name))
-                    .map { "did you mean `\($0)`?" }
-                    ?? "known here: \(names.joined(separator: ", "))"
                 report(
                     .unknownKey, at: keyNode.position,
-                    "unknown key `\(key.string)` in \(section.phrase); \(hint)")
+                    "unknown key `\(key.string.prefix(60))` in \(section.phrase); "
+                        + hint(for: key.string, among: keys))
                 continue
             }
             if known.support == .notYet {
@@ -68,6 +90,12 @@ final class ScenarioReader {
                 "\(section.phrase) needs the key `\(key.name)`: \(key.summary)")
         }
         return ScenarioFields(reader: self, section: section, node: node, values: values)
+    }
+
+    private func hint(for key: String, among keys: [ScenarioKey]) -> String {
+        nearest(to: key, among: keys.map(\.name)).map { "did you mean `\($0)`?" }
+            ?? "known here: "
+            + keys.filter { $0.support != .notYet }.map(\.name).joined(separator: ", ")
     }
 
     /// The text of a scalar; nil, with an issue naming what is expected, for anything else.
@@ -187,7 +215,7 @@ final class ScenarioReader {
         guard let text = text(node, "one of \(names.joined(separator: ", "))") else { return nil }
         if names.contains(text) { return text }
         let hint =
-            nearestWord(to: text, among: names).map { "did you mean `\($0)`?" }
+            nearest(to: text, among: names).map { "did you mean `\($0)`?" }
             ?? "write one of \(names.joined(separator: ", "))"
         report(.badValue, at: node.position, "`\(text)` is not known here; \(hint)")
         return nil

@@ -28,6 +28,18 @@ struct Command {
     static func run(
         _ arguments: [String], environment: [String: String] = [:], folder: URL? = nil
     ) throws -> Command {
+        try run(executable, arguments, environment, folder)
+    }
+
+    /// Runs a line of shell to the end; `$TRACEMILL` is the command.
+    static func run(shell line: String, folder: URL) throws -> Command {
+        try run(
+            URL(fileURLWithPath: "/bin/sh"), ["-c", line], ["TRACEMILL": executable.path], folder)
+    }
+
+    private static func run(
+        _ executable: URL, _ arguments: [String], _ environment: [String: String], _ folder: URL?
+    ) throws -> Command {
         let process = Process()
         process.executableURL = executable
         process.arguments = arguments

@@ -30,6 +30,19 @@ import Testing
         text += "? *a11\n: boom\n"
         // Composing it would take all memory there is.
         #expect(errors(text).map(\.kind) == [.anchor])
+        #expect(errors(text).map(\.position) == [SourcePosition(line: 1, column: 5)])
+    }
+
+    /// Texts that hide an alias from a reader who takes a quote or a bar for what it is not.
+    @Test(arguments: [
+        "a: b\n  \"c\nd: *e\n", "a: b\n  'c\nd: *e\n", "a: b\n  |\n  c\nd: *e\n",
+        "- b\n \"c\n- *e\n", "a: {b: c\n \"d, e: *f}\n", "a: b # c\n# \"\nd: *e\n",
+        "a: \"b\n  c\"\nd: *e\n", "a: |2\n   \"\nd: *e\n", "a: !t *e\n", "[a, *e]: b\n",
+    ])
+    func `An alias is found behind whatever stands in front of it`(_ text: String) {
+        #expect(
+            [.anchor, .wrongType, .notYAML].contains(errors(text).first?.kind), "\(errors(text))")
+        #expect(errors(text).count == 1)
     }
 
     @Test(arguments: [
@@ -37,21 +50,102 @@ import Testing
         "description: a * b & c", "description: |\n  * a list\n  & more",
         "description: >-\n  *x*\n",
         "description: plain # *comment &x", "description: \"\\\" *x\"",
+        "description: a\n  *b &c",
     ])
     func `Ampersands and asterisks in texts are no anchors`(_ line: String) {
-        #expect(firstAnchorOrAlias(in: "version: 1\n\(line)\nname: x\n") == nil)
+        #expect(!errors("version: 1\n\(line)\nname: x\n").contains { $0.kind == .anchor })
     }
 
-    @Test func `Sizes are bounded`() throws {
-        let long = "version: 1\nname: " + String(repeating: "x", count: 1 << 20)
-        #expect(errors(long).map(\.kind) == [.tooLarge])
-        let wide = "a: [" + String(repeating: "1,", count: 100_001) + "1]\n"
-        #expect(errors(wide).map(\.kind) == [.tooLarge])
-        let nested = String(repeating: "[", count: 100_000)
-        #expect(errors(nested).first?.kind == .notYAML)
-        let binary = ScenarioDocumentProbe.read(bytes: [0xFF, 0xFE, 0x00])
-        #expect(binary == .notYAML)
+    /// Text, kind and place.
+    static let hostile: [(String, ScenarioIssue.Kind, Int, Int)] = [
+        ("version: 1\nname: " + String(repeating: "x", count: 1 << 20), .tooLarge, 1, 1),
+        ("a: [" + String(repeating: "1,", count: 100_001) + "1]\n", .tooLarge, 1, 199_999),
+        // Brackets are read ahead of for as long as a key may be, 1024 characters.
+        (String(repeating: "[", count: 1 << 20), .tooLarge, 1, 1026),
+        (
+            String(repeating: "[", count: 1 << 19) + String(repeating: "]", count: 1 << 19),
+            .tooLarge, 1, 1026
+        ),
+        (String(repeating: "{a: ", count: 1 << 18), .tooLarge, 1, 401),
+        (String(repeating: "- ", count: 1 << 19), .tooLarge, 1, 201),
+        (String(repeating: "? ", count: 1 << 19), .wrongType, 1, 3),
+        ("? [a]\n: b\n", .wrongType, 1, 3),
+        ("{{a: 1}: 2}\n", .wrongType, 1, 2),
+        ("name: \"a\u{0}b\"\n", .notYAML, 1, 9),
+        ("name: a\nfoo: \u{7}\n", .notYAML, 2, 6),
+        (String(repeating: "\u{0}", count: 1 << 20), .notYAML, 1, 1),
+        ("name: é \u{0}\n", .notYAML, 1, 9),
+    ]
+
+    @Test(arguments: 0..<hostile.count)
+    func `What would be too much to read is refused where it begins`(_ number: Int) {
+        let (text, kind, line, column) = Self.hostile[number]
+        let issues = errors(text)
+        #expect(issues.map(\.kind) == [kind])
+        #expect(issues.map(\.position) == [SourcePosition(line: line, column: column)])
+    }
+
+    @Test func `Every key that stands twice is reported, and no more than a hundred of them`() {
+        let twice = errors("a: 1\nb: {c: 1, c: 2}\na: 2\n")
+        #expect(twice.map(\.kind) == [.duplicateKey, .duplicateKey])
+        #expect(
+            twice.map(\.position) == [
+                SourcePosition(line: 2, column: 11), SourcePosition(line: 3, column: 1),
+            ])
+        #expect(twice[1].message.contains("`a` stands twice in the same mapping, first at 1:1"))
+        let many = "{" + String(repeating: "a: 1, ", count: 5000) + "}"
+        #expect(errors(many).count == 100)
+    }
+
+    @Test func `A file that is no text is refused where it stops being one`() throws {
+        let bytes = Array("version: 1\nname: é".utf8) + [0xFF, 0xFE]
+        let issue = try #require(ScenarioDocumentProbe.read(bytes: bytes))
+        #expect(issue.kind == .notYAML)
+        #expect(issue.position == SourcePosition(line: 2, column: 8))
         #expect(ScenarioDocumentProbe.readMissing() == .unreadable)
+    }
+
+    @Test func `A byte order mark is no part of the text`() throws {
+        let text = Array("\u{FEFF}version: 2\nname: x\n".utf8)
+        let issue = try #require(ScenarioDocumentProbe.read(bytes: text))
+        #expect(issue.position == SourcePosition(line: 1, column: 1))
+        #expect(issue.kind == .missingKey)
+    }
+
+    @Test func `Too many attributes in one place are refused`() {
+        let attributes = (0..<1001).map { "k\($0): 1" }.joined(separator: ", ")
+        let text = """
+            version: 1
+            name: wide
+            services: {s: {operations: {o: {attributes: {\(attributes)}}}}}
+            traffic: [{root: s/o, stages: [{duration: 1s, rate: 1}]}]
+            """
+        #expect(errors(text).map(\.kind) == [.tooLarge])
+    }
+
+    @Test func `Patches that stand for too many operations are refused`() {
+        let operations = (0..<2000).map { "o\($0): {}" }.joined(separator: ", ")
+        let incidents = (0..<20).map {
+            "{name: i\($0), at: \($0)s, for: 1s, set: {s/*.self: 2ms}}"
+        }
+        let text = """
+            version: 1
+            name: wide
+            services: {s: {operations: {\(operations)}}}
+            traffic: [{root: s/o1, stages: [{duration: 1s, rate: 1}]}]
+            incidents: [\(incidents.joined(separator: ", "))]
+            """
+        let issues = errors(text)
+        #expect(issues.map(\.kind) == [.tooLarge])
+        #expect(issues[0].message.contains("100000 values"))
+    }
+
+    @Test func `A thousand mistakes are enough, and long ones are cut`() {
+        let keys = (0..<3000).map { "k\($0): 1" }.joined(separator: ", ")
+        #expect(errors("{\(keys)}").count == 1000)
+        let long = String(repeating: "y", count: 500_000)
+        let issues = errors("version: \(long)\n")
+        #expect(issues.allSatisfy { $0.message.utf8.count < 1300 })
     }
 
     @Test func `More instances than plans can number are refused`() {

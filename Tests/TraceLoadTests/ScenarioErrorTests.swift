@@ -123,10 +123,17 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
             "script: [{call: {to: shop/db, client_span: false}}]", .badCombination, 30,
             "client_span"),
         .init(
-            "script: [{call: {to: shop/db, repeat: 20000}}]", .badValue, 30, "`repeat` can reach"),
+            "script: [{call: {to: shop/db, repeat: 20000}}]", .badValue, 47, "can reach 20000;"),
+        .init(
+            "script: [{call: {to: shop/db, repeat: 1000000000000}}]", .badValue, 47,
+            "keep it within 0 and 10000"),
+        .init(
+            "script: [{call: {to: shop/db, repeat: {pareto: {min: 1, shape: 0.01}}}}]", .badValue,
+            47,
+            "more than 10^15"),
         .init(
             "script: [{call: {to: shop/db, repeat: 9000, retries: 5}}]", .badCombination, 0,
-            "spans, more than"),
+            "spans, above the cap of 10000"),
         .init("script: [{call: {to: shop/db, retries: 101}}]", .badValue, 48, "at most 100"),
         .init(
             "script: [{call: {to: shop/db, circuit_breaker: {failures: 1, window: 1s}}}]",
@@ -157,7 +164,8 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         ("a: &x 1\n", .anchor, 1, 4, "anchors"),
         ("a:\n  - [b, *x]\n", .anchor, 2, 9, "aliases"),
         ("? *x\n: 1\n", .anchor, 1, 3, "aliases"),
-        ("- !tag &x 1\n", .anchor, 1, 8, "anchors"),
+        ("- !tag &x 1\n", .anchor, 1, 3, "anchors"),
+        ("a: b\n  \"c\nx: *d\n", .anchor, 3, 4, "aliases"),
     ]
 
     @Test(arguments: wholeFiles)

@@ -4,7 +4,7 @@ import Foundation
 
 /// Files that only tests write.
 enum ScenarioDocumentProbe {
-    static func read(bytes: [UInt8]) -> ScenarioIssue.Kind? {
+    static func read(bytes: [UInt8]) -> ScenarioIssue? {
         let url = FileManager.default.temporaryDirectory.appending(
             path: "tracemill-\(UUID().uuidString).yaml")
         defer { try? FileManager.default.removeItem(at: url) }
@@ -13,7 +13,7 @@ enum ScenarioDocumentProbe {
             _ = try Scenario.load(path: url.path)
             return nil
         } catch let errors as ScenarioErrors {
-            return errors.issues[0].kind
+            return errors.issues[0]
         } catch {
             return nil
         }
