@@ -24,14 +24,29 @@ struct PipelineSetup {
         var faults = sink.faults.map { fault in
             fault.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
         }
-        if case .constant(let ns) = sink.latency, ns > 0 {
-            // The last rule, since the first that applies decides.
-            faults.append("latency=\(Int((ns / 1e3).rounded(.up)))us")
-        }
+        // The last rule, since the first that applies decides.
+        if let latency = Self.latencyFault(sink.latency) { faults.append(latency) }
         faults += options.sinkFaults
         for fault in faults { arguments += ["--fault", fault] }
         return arguments
     }
+
+    /// The rule for a latency of that distribution; nil for none.
+    static func latencyFault(_ latency: Distribution) -> String? {
+        func text(_ ns: Double) -> String { "\(Int((ns / 1e3).rounded()))us" }
+        guard latency != .constant(0) else { return nil }
+        if case .constant(let ns) = latency { return "latency=" + text(ns) }
+        // By rank: a mixture's draws are not in the order of their ranks.
+        let draws = 1 << 14
+        let sorted = (0..<draws).map { latency.draw((Double($0) + 0.5) / Double(draws)) }.sorted()
+        let quantiles = (0...latencySteps).map { step in
+            min(sorted[min(step * draws / latencySteps, draws - 1)], CompiledSampler.drawMax)
+        }
+        return "latency=" + quantiles.map(text).joined(separator: ":")
+    }
+
+    /// Steps between the quantiles that the sink is told.
+    private static let latencySteps = 256
 
     /// Under the simulated clock a sampler that remembers must be asked in the order of simulated
     /// time, which one worker keeps.

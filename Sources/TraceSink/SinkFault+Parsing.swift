@@ -27,6 +27,7 @@ extension SinkFaultRule {
     /// | `reset=before`, `reset=body`, `reset=after` | TCP reset before, in the middle of, after the body |
     /// | `hang`, `hang=reading` | never answers; stops reading |
     /// | `latency=200ms` | answers so late |
+    /// | `latency=1ms:5ms:80ms` | as late as a draw: quantiles at equal steps, here p0, p50 and p100 |
     /// | `trickle=1s` | a byte of the answer each second |
     /// | `reply=html`, `reply=truncated`, `reply=flood`, `reply=bomb` (with `bytes=64MiB`), `reply=headers` (with `lines=100000`) | a 200 that is not one |
     ///
@@ -72,7 +73,7 @@ extension SinkFault {
         case "hang":
             self = .hang(try kind.choice(HangPoint.self, default: .answer))
         case "latency":
-            self = .latency(nanoseconds: try kind.duration())
+            self = try Self.latency(kind)
         case "trickle":
             self = .trickle(intervalNanoseconds: try kind.duration())
         case "reply":
@@ -95,6 +96,24 @@ extension SinkFault {
             status.retryAfter.append(try RetryAfter(parsing: value))
         }
         return status
+    }
+
+    private static func latency(
+        _ kind: FaultText.Word
+    ) throws(SinkFaultSyntaxError) -> SinkFault {
+        guard let value = kind.value, value.contains(":") else {
+            return .latency(nanoseconds: try kind.duration())
+        }
+        var quantiles: [Int64] = []
+        for part in value.split(separator: ":", omittingEmptySubsequences: false) {
+            let next = try FaultText.duration(String(part), of: "latency=\(value)")
+            guard next >= quantiles.last ?? 0 else {
+                throw SinkFaultSyntaxError(
+                    description: "latency=\(value): quantiles must not descend")
+            }
+            quantiles.append(next)
+        }
+        return .latencies(quantilesNanoseconds: quantiles)
     }
 
     private static func reply(

@@ -15,6 +15,9 @@ public enum SinkFault: Sendable, Equatable {
     case hang(HangPoint)
     /// Reads the request, counts its spans, and answers this many nanoseconds late.
     case latency(nanoseconds: Int64)
+    /// As late as a draw: the quantiles at equal steps from the least value to the greatest, two at
+    /// least, linear in between.
+    case latencies(quantilesNanoseconds: [Int64])
     /// Counts the spans and sends the answer byte by byte, one each so many nanoseconds.
     case trickle(intervalNanoseconds: Int64)
     /// Counts the spans and answers 200 with something no exporter should swallow.

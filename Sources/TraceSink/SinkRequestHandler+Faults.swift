@@ -31,7 +31,7 @@ extension SinkRequestHandler {
         case .status(let status): status.code < 300 ? 0 : nil
         case .partialSuccess(let rejected, _): rejected
         case .reset(.before), .reset(.body), .hang(.reading): nil
-        case nil, .reset(.after), .hang(.answer), .latency, .trickle, .reply: 0
+        case nil, .reset(.after), .hang(.answer), .latency, .latencies, .trickle, .reply: 0
         }
     }
 
@@ -58,11 +58,21 @@ extension SinkRequestHandler {
             beSilent()
         case .latency(let nanoseconds):
             later(nanoseconds) { $0.answerExported() }
+        case .latencies(let quantiles):
+            later(Self.draw(quantiles, at: .random(in: 0..<1))) { $0.answerExported() }
         case .trickle(let interval):
             trickle(intervalNs: interval)
         case .reply(let reply):
             answerStrangely(reply)
         }
+    }
+
+    /// The value of that rank, 0 ..< 1.
+    static func draw(_ quantiles: [Int64], at rank: Double) -> Int64 {
+        let place = rank * Double(quantiles.count - 1)
+        let index = Int(place)
+        let (low, high) = (Double(quantiles[index]), Double(quantiles[index + 1]))
+        return Int64(low + (high - low) * (place - Double(index)))
     }
 
     /// Runs `action` on the loop after a while, unless the connection has gone.

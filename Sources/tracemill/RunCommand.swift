@@ -71,6 +71,7 @@ struct RunCommand: ParsableCommand {
 
     func run() throws {
         let compiled = try ScenarioFile.compiled(scenario, seed: seed)
+        if !quiet { for note in compiled.scenario.notes { Output.error("\(note)") } }
         let path = output ?? ResultPath.standard(for: compiled.scenario.name)
         // Before the load, not after it: a run whose result has no place to go is a run for nothing.
         try ResultPath.check(path)

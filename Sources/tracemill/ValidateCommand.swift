@@ -40,6 +40,7 @@ struct ValidateCommand: ParsableCommand {
                 Output.line(
                     "\(file): ok (\(scenario.name): \(scenario.services.count) services, "
                         + "\(operations) operations)")
+                for note in scenario.notes { Output.line("\(note)") }
             } catch {
                 failed += 1
                 Output.error("\(error)")

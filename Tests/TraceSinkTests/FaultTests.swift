@@ -45,6 +45,10 @@ struct FaultScheduleTests {
             ("hang=reading", .init(.hang(.reading))),
             ("latency=200ms", .init(.latency(nanoseconds: 200_000_000))),
             (
+                "latency=0ms:5ms:5ms",
+                .init(.latencies(quantilesNanoseconds: [0, 5_000_000, 5_000_000]))
+            ),
+            (
                 "latency=1s,for=1m",
                 .init(.latency(nanoseconds: 1_000_000_000), durationNanoseconds: 60_000_000_000)
             ),
@@ -64,7 +68,8 @@ struct FaultScheduleTests {
         "What is wrong is refused, with the reason",
         arguments: [
             "", "status", "status=99", "status=600", "status=abc", "explode", "reset", "reset=x",
-            "hang=x", "latency", "latency=5", "latency=-5s", "latency=99999999999999999m",
+            "hang=x", "latency", "latency=5", "latency=5ms:", "latency=5ms:1ms", "latency=-5s",
+            "latency=99999999999999999m",
             "partial=-1", "reply=x", "status=503,retry-after=\"1", "status=503,speed=9",
             "status=503,count=1,count=2", "status=503,every=0", "latency=1s,retry-after=1",
             "status=503,retry-after=\"a\rb\"", "status=302,location=\"a\nb\"",
@@ -273,6 +278,14 @@ struct FaultTests {
             }
             #expect(answer == 200)
         }
+    }
+
+    @Test("a latency of quantiles lies between them, by rank")
+    func quantiles() {
+        let quantiles: [Int64] = [0, 100, 1000]
+        let ranks = [0, 0.25, 0.5, 0.75, 1 - 0x1p-53]
+        #expect(
+            ranks.map { SinkRequestHandler.draw(quantiles, at: $0) } == [0, 50, 100, 550, 999])
     }
 
     @Test("A late answer comes, and the spans counted before it")
