@@ -1,12 +1,16 @@
 /// The state of one circuit breaker across the traces of a run: closed until `failures` calls have
 /// failed within `window`, open for `openFor`, then half open for a few trial calls whose success
-/// closes it again. Driven by simulated time, in order of arrival. One thread.
+/// closes it again. Driven in the order of simulated time. One thread.
 struct BreakerState: Sendable {
     enum Verdict { case closed, firstTrial, trial, rejected }
     enum Change { case unchanged, opened, closed }
     private enum Mode { case closed, open, halfOpen }
 
-    private var mode = Mode.closed
+    private var mode = Mode.closed {
+        didSet { epoch &+= 1 }
+    }
+    /// Changes with every change of mode: what was let through before one is no news after it.
+    private(set) var epoch: UInt32 = 0
     /// The last failures while closed, a ring as long as it takes to open.
     private var failureTimes: [UInt64]
     private var nextFailure = 0

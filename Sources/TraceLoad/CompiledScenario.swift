@@ -26,6 +26,8 @@ public struct CompiledScenario: Sendable {
         public var serviceName: String
         /// `service.name` and `service.instance.id` included.
         public var resource: [Attribute]
+        /// How far its clock is ahead, ns.
+        public var clockSkewNs: Int64 = 0
     }
 
     public let scenario: Scenario
@@ -89,6 +91,14 @@ struct SimulationModel: Sendable {
     /// Tables of samplers.
     var quantiles: [Double]
     var breakers: [CompiledBreaker]
+    var links: [CompiledLink] = []
+    /// Queues of messages that are consumed in batches.
+    var batchCount = 0
+    var pathology = CompiledPathology()
+    /// By traffic entry: samplers of the pauses of its users.
+    var thinkSamplers: [Int] = []
+    /// In order of time, the first from 0: which operations there are, as incidents come and go.
+    var stretches: [CompiledStretch] = []
     /// By service: first instance and how many.
     var instanceRanges: [IndexRange]
     var errorTypeKey: UInt32
@@ -139,6 +149,36 @@ struct CompiledOperation: Sendable {
     var hasErrorType: Bool
     /// `error.type` of a failed span.
     var errorType: PlanText
+    var links = IndexRange(first: 0, count: 0)
+    /// Its service is gone: it has no spans, and calls to it fail.
+    var isDown = false
+}
+
+struct CompiledLink: Sendable {
+    /// Any of the traces before, instead of the nearest ones.
+    var isRandom: Bool
+    var count: Int
+}
+
+struct CompiledPathology: Sendable {
+    var isOn = false
+    var lateRate = 0.0
+    var lateDelay = 0
+    var missingRoot = 0.0
+    var orphan = 0.0
+    var duplicate = 0.0
+    var brokenPropagation = 0.0
+    var neverEnded = 0.0
+    var oversizeRate = 0.0
+    /// By traffic entry: the step that makes its root's further spans.
+    var oversizeSteps: [Int] = []
+}
+
+/// A stretch of time in which no incident begins or ends.
+struct CompiledStretch: Sendable {
+    var startNs: UInt64
+    /// By number of an operation: what it is meanwhile.
+    var operations: [Int32]
 }
 
 struct CompiledStep: Sendable {
@@ -170,6 +210,9 @@ struct CompiledStep: Sendable {
     var failureMessage: UInt32 = 0
     var timeoutMessage: UInt32 = 0
     var loss = 0.0
+    /// The queue in which messages wait for a batch, −1 when each is consumed by itself.
+    var batch = -1
+    var batchSize = 1
 }
 
 struct CompiledBranch: Sendable {
@@ -196,6 +239,8 @@ struct InheritedLiteral: Sendable {
 
 struct CompiledEvent: Sendable {
     var shape: UInt32
+    /// Those that are drawn.
+    var attributes: IndexRange
     var probability: Double
     var at: Double
 }
@@ -211,6 +256,12 @@ struct CompiledBreaker: Sendable {
     var halfOpened: UInt32
     var closed: UInt32
     var rejectedMessage: UInt32
+
+    /// Whether the other one opens and closes by the same rule.
+    func hasRule(of other: CompiledBreaker) -> Bool {
+        failures == other.failures && windowNs == other.windowNs
+            && openForNs == other.openForNs && halfOpenCalls == other.halfOpenCalls
+    }
 }
 
 /// The value of an attribute event: its kind, and its bits.

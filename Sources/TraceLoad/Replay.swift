@@ -15,8 +15,10 @@ public struct ReplayOptions: Sendable {
     public var timedOneIn = 64
     /// Computes the digest of what the spans should say. Simulated clock only.
     public var verifies = false
-    /// Windows of 64 plans made before the run for `rate: max`; 0 plans while replaying.
+    /// Windows of 64 plans made before the run for `rate: max`; 0 simulates while replaying.
     public var poolWindows = 64
+    /// Which traces are this run's.
+    public var shard = Shard.whole
     /// Heap bytes that the calling thread allocated so far; nil where the allocator does not tell.
     public var allocatedBytesOfThread: (@Sendable () -> UInt64)?
 
@@ -52,32 +54,37 @@ public struct ReplayLimit: Sendable {
     }
 }
 
-/// Replays a scenario's plans through tracers on threads of its own.
+/// Replays a scenario's traces through tracers on threads of its own.
 ///
-/// Each `run` goes on where the last one stopped, so a warm-up and the measured part are two runs,
-/// and no identifier comes twice. One run at a time; `stop` and `progress` from any thread.
+/// A thread simulates and hands each worker its stream; at `rate: max` plans are made before the run
+/// instead. Each `run` goes on where the last one stopped, so a warm-up and the measured part are two
+/// runs, and no identifier comes twice. One run at a time; `stop` and `progress` from any thread.
 ///
 /// With a fixed number of arrivals under the simulated clock, the spans before sampling are the
-/// same for any number of workers: a plan depends on seed and arrival number alone, and which
-/// worker replays it changes nothing about it.
+/// same for any number of workers: the simulation does not know them, and which worker replays a
+/// trace changes nothing about it.
 public final class Replay: Sendable {
     public let compiled: CompiledScenario
     public let options: ReplayOptions
     private let providers: [TracerProvider]
-    private let source: PlanSource?
+    private let source: Source
     private let control = ReplayControl()
-    private let realTime = Mutex(RealTimePosition())
+    /// Real time: simulated time at which the next run begins.
+    private let firstNs = Mutex<UInt64>(0)
 
-    private struct RealTimePosition {
-        var planners: [Planner] = []
-        var firstNs: UInt64 = 0
+    private enum Source {
+        case pool(PlanPool)
+        case feed(PlanFeed)
     }
 
     private struct WorkerResult {
         var counters: ReplayCounters
         var timings: ReplayTimings
-        var isOver: Bool
     }
+
+    /// Chunks of about 300 spans that a worker's stream may be ahead: more in real time, where a
+    /// simulation that is kept waiting must not keep the load waiting.
+    private static let depth = (simulated: 8, realTime: 64)
 
     /// `providers`: one an instance, as `CompiledScenario.makeProviders` gives them. Makes the pool
     /// of plans, which takes some milliseconds.
@@ -90,14 +97,28 @@ public final class Replay: Sendable {
         self.compiled = compiled
         self.providers = providers
         self.options = options
-        switch compiled.scenario.clock {
-        case .simulated: source = PlanSource(compiled, poolWindows: options.poolWindows)
-        case .realtime: source = nil
+        let scenario = compiled.scenario
+        let isSaturating = scenario.traffic.contains { $0.stages.contains { $0.rate == .max } }
+        // What goes by the clock of the spans needs them in its order; a pool has none.
+        let needsOrder =
+            !scenario.incidents.isEmpty || providers.contains { $0.sampler.keepsState }
+        if isSaturating, !needsOrder, options.poolWindows > 0 {
+            source = .pool(
+                PlanPool(compiled, windows: options.poolWindows, shard: options.shard))
+        } else {
+            source = .feed(
+                PlanFeed(
+                    compiled, workers: max(1, options.workers), shard: options.shard,
+                    depth: scenario.clock == .realtime
+                        ? Self.depth.realTime : Self.depth.simulated))
         }
     }
 
     /// Ends the run: no new trace begins, live ones are finished. Any thread.
-    public func stop() { control.stop() }
+    public func stop() {
+        control.stop()
+        if case .feed(let feed) = source { feed.close() }
+    }
 
     /// Spans started and traces finished since the replay was made, about as of now. Any thread.
     public var progress: (spans: UInt64, traces: UInt64) { control.progress }
@@ -106,93 +127,111 @@ public final class Replay: Sendable {
     public func run(_ limit: ReplayLimit = ReplayLimit()) throws(ReplayError) -> ReplaySummary {
         var summary = ReplaySummary()
         summary.timerFloorNs = CallTimer.floorNs()
-        let droppedBefore = control.droppedArrivals
+        let isRealTime = compiled.scenario.clock == .realtime
         let beginNs = TraceClock.monotonicNs
         let deadlineNs =
             limit.durationNs < .max - beginNs ? beginNs + limit.durationNs : .max
+        let firstNs = self.firstNs.withLock { $0 }
+        let untilNs =
+            isRealTime && limit.durationNs < .max - firstNs ? firstNs + limit.durationNs : .max
+        let pace =
+            isRealTime
+            ? RealTimePace(
+                originNs: beginNs, firstNs: firstNs, spinNs: UInt64(compiled.scenario.run.spinNs))
+            : nil
+        let droppedBefore = droppedArrivals
         let results = Mutex<[WorkerResult]>([])
-        let planners = realTimePlanners()
-        let firstNs = realTime.withLock(\.firstNs)
-        let propagation = ReplayPropagation(compiled)
-        let keptPlanners = Mutex<[(worker: Int, planner: Planner, lastNs: UInt64)]>([])
+        let probe = isRealTime ? SleepProbe() : nil
         var threads: [ReplayThread] = []
-        for worker in 0..<max(1, options.workers) {
-            let thread = ReplayThread { [self] in
-                let cpuBefore = ReplayThread.cpuNs
-                var executor = TraceExecutor(
-                    compiled.scenario, tables: ReplayTables(compiled, providers: providers),
-                    propagation: propagation,
-                    cipher: SpanIdentityCipher(seed: compiled.scenario.seed, salt: options.salt),
-                    timedOneIn: options.timedOneIn)
-                defer { executor.deallocate() }
-                let allocatedBefore = options.allocatedBytesOfThread?()
-                let isOver: Bool
-                if let source {
-                    var body = SimulatedWorker(
-                        source: source, control: control, arrivalsMax: limit.arrivals,
-                        deadlineNs: deadlineNs, epochUnixNano: options.epochUnixNano,
-                        expectation: options.verifies
-                            ? SpanExpectation(compiled, limits: providers[0].limits) : nil)
-                    isOver = body.run(&executor)
-                } else {
-                    var planner = planners[worker]
-                    var body = RealTimeWorker(
-                        control: control, worker: worker, workerCount: max(1, options.workers),
-                        arrivalsMax: limit.arrivals, originNs: beginNs, deadlineNs: deadlineNs,
-                        firstNs: firstNs)
-                    isOver = body.run(&planner, &executor)
-                    keptPlanners.withLock { $0.append((worker, planner, body.lastStartNs)) }
-                }
-                executor.counters.cpuNs = ReplayThread.cpuNs - cpuBefore
-                if let allocatedBefore, let allocated = options.allocatedBytesOfThread?() {
-                    executor.counters.allocatedBytes = allocated - allocatedBefore
-                }
-                let result = WorkerResult(
-                    counters: executor.counters, timings: executor.timings, isOver: isOver)
-                results.withLock { $0.append(result) }
+        do {
+            if case .feed(let feed) = source {
+                feed.reopen()
+                if control.isStopped { feed.close() }
+                threads.append(
+                    try thread { feed.simulate(indexMax: limit.arrivals, untilNs: untilNs) })
             }
-            guard let thread else {
-                control.stop()
-                for thread in threads { thread.join() }
-                throw .noThread(worker: worker)
+            let propagation = ReplayPropagation(compiled)
+            for worker in 0..<max(1, options.workers) {
+                threads.append(
+                    try thread(worker) { [self] in
+                        let result = work(
+                            worker, limit, deadlineNs: deadlineNs, pace: pace, propagation)
+                        results.withLock { $0.append(result) }
+                    })
             }
-            threads.append(thread)
+        } catch {
+            stop()
+            for thread in threads { thread.join() }
+            _ = probe?.finish()
+            throw error
         }
         for thread in threads { thread.join() }
         summary.wallNs = TraceClock.monotonicNs - beginNs
-        keepRealTimePosition(keptPlanners.withLock { $0 })
+        if let probe { summary.timings.sleepLateness.merge(probe.finish()) }
         for result in results.withLock({ $0 }) {
             summary.total.add(result.counters)
             summary.workers.append(result.counters)
             summary.timings.merge(result.timings)
-            summary.isScheduleOver = summary.isScheduleOver || result.isOver
         }
-        summary.isScheduleOver = summary.isScheduleOver && limit.arrivals == .max
-        summary.droppedArrivals = control.droppedArrivals - droppedBefore
+        if case .feed(let feed) = source {
+            let position = feed.position
+            summary.isScheduleOver = position.isOver && limit.arrivals == .max
+            self.firstNs.withLock { $0 = untilNs == .max ? position.lastBeginNs : untilNs }
+        }
+        summary.droppedArrivals = droppedArrivals - droppedBefore
         summary.isInterrupted = control.isStopped
         return summary
     }
 
-    private func realTimePlanners() -> [Planner] {
-        guard source == nil else { return [] }
-        return realTime.withLock { position in
-            if position.planners.isEmpty {
-                position.planners = Array(
-                    repeating: Planner(compiled), count: max(1, options.workers))
-            }
-            return position.planners
-        }
+    private var droppedArrivals: UInt64 {
+        if case .feed(let feed) = source { feed.droppedArrivals } else { 0 }
     }
 
-    private func keepRealTimePosition(
-        _ kept: [(worker: Int, planner: Planner, lastNs: UInt64)]
-    ) {
-        realTime.withLock { position in
-            for entry in kept {
-                position.planners[entry.worker] = entry.planner
-                position.firstNs = max(position.firstNs, entry.lastNs)
-            }
+    private func thread(
+        _ worker: Int = 0, _ body: @escaping @Sendable () -> Void
+    ) throws(ReplayError) -> ReplayThread {
+        guard let thread = ReplayThread(body) else { throw .noThread(worker: worker) }
+        return thread
+    }
+
+    /// What a worker's thread does.
+    private func work(
+        _ worker: Int, _ limit: ReplayLimit, deadlineNs: UInt64, pace: RealTimePace?,
+        _ propagation: ReplayPropagation
+    ) -> WorkerResult {
+        let cpuBefore = ReplayThread.cpuNs
+        var executor = TraceExecutor(
+            compiled, tables: ReplayTables(compiled, providers: providers),
+            propagation: propagation,
+            cipher: SpanIdentityCipher(seed: compiled.scenario.seed, salt: options.salt),
+            timedOneIn: options.timedOneIn)
+        defer { executor.deallocate() }
+        let allocatedBefore = options.allocatedBytesOfThread?()
+        let expectation =
+            options.verifies
+            ? SpanExpectation(
+                compiled, limits: providers[0].limits, epochUnixNano: options.epochUnixNano) : nil
+        switch source {
+        case .pool(let pool):
+            var body = PoolWorker(
+                pool: pool, control: control, arrivalsMax: limit.arrivals,
+                deadlineNs: deadlineNs, epochUnixNano: options.epochUnixNano,
+                expectation: expectation)
+            body.run(&executor)
+        case .feed(let feed):
+            // In real time the wall clock where the run's own time begins.
+            let epoch = pace?.unixNanoAtZero ?? options.epochUnixNano
+            if pace != nil { ReplayThread.sharpenSleep() }
+            var body = StreamWorker(
+                feed: feed, control: control, worker: worker, deadlineNs: deadlineNs,
+                epochUnixNano: epoch, pace: pace, expectation: expectation)
+            body.run(&executor)
         }
+        executor.counters.cpuNs = ReplayThread.cpuNs - cpuBefore
+        if let allocatedBefore, let allocated = options.allocatedBytesOfThread?() {
+            executor.counters.allocatedBytes = allocated - allocatedBefore
+        }
+        return WorkerResult(counters: executor.counters, timings: executor.timings)
     }
 }
 
@@ -201,7 +240,6 @@ final class ReplayControl: Sendable {
     private let stopped = Atomic(false)
     private let spans = Atomic<UInt64>(0)
     private let traces = Atomic<UInt64>(0)
-    private let dropped = Atomic<UInt64>(0)
 
     // relaxed: a flag that is looked at again and again, and figures for a progress line.
     var isStopped: Bool { stopped.load(ordering: .relaxed) }
@@ -210,11 +248,9 @@ final class ReplayControl: Sendable {
     var progress: (spans: UInt64, traces: UInt64) {
         (spans.load(ordering: .relaxed), traces.load(ordering: .relaxed))
     }
-    var droppedArrivals: UInt64 { dropped.load(ordering: .relaxed) }
 
-    func add(_ done: (spans: UInt64, traces: UInt64) = (0, 0), dropped count: UInt64 = 0) {
+    func add(_ done: (spans: UInt64, traces: UInt64)) {
         spans.wrappingAdd(done.spans, ordering: .relaxed)
         traces.wrappingAdd(done.traces, ordering: .relaxed)
-        if count > 0 { dropped.wrappingAdd(count, ordering: .relaxed) }
     }
 }

@@ -14,6 +14,8 @@ public struct ReplayCounters: Sendable {
     public var identitySum: UInt64 = 0
     /// Sum of `SpanDigest` over them, from the plans; 0 unless the replay verifies.
     public var semanticSum: UInt64 = 0
+    /// Real time: traces that began later than `RealTimePace.lateNs` after they should have.
+    public var lateStarts: UInt64 = 0
     /// CPU time of the worker threads, ns.
     public var cpuNs: UInt64 = 0
     /// Heap bytes that the worker threads allocated while replaying; nil when nobody counted.
@@ -28,6 +30,7 @@ public struct ReplayCounters: Sendable {
         spansEnded &+= other.spansEnded
         identitySum &+= other.identitySum
         semanticSum &+= other.semanticSum
+        lateStarts &+= other.lateStarts
         cpuNs &+= other.cpuNs
         if let bytes = other.allocatedBytes { allocatedBytes = (allocatedBytes ?? 0) &+ bytes }
     }
@@ -42,8 +45,12 @@ public struct ReplayTimings: Sendable {
     /// The sampler's decision, asked again beside each timed start; empty when a sampler remembers what
     /// it was asked.
     public var decide = LatencyHistogram()
-    /// Real time: how late each start and end was executed.
+    /// Real time: how late each instant of a trace was executed.
     public var scheduleLag = LatencyHistogram()
+    /// `overload: queue`: how long arrivals waited in simulated time, those that did.
+    public var queueWait = LatencyHistogram()
+    /// Real time: how late a thread beside the workers woke up from sleeps of its own.
+    public var sleepLateness = LatencyHistogram()
     /// Real time: from the intended start of a trace to its last end.
     public var traceLatency = LatencyHistogram()
 
@@ -54,6 +61,8 @@ public struct ReplayTimings: Sendable {
         end.merge(other.end)
         decide.merge(other.decide)
         scheduleLag.merge(other.scheduleLag)
+        queueWait.merge(other.queueWait)
+        sleepLateness.merge(other.sleepLateness)
         traceLatency.merge(other.traceLatency)
     }
 }

@@ -52,6 +52,8 @@ struct ReplayPropagation: Sendable {
     private(set) var carriers: UnsafeMutablePointer<HeaderBuffer>
     /// Of spans whose trace may have baggage; otherwise never looked at.
     private(set) var contexts: UnsafeMutablePointer<TraceContext>
+    /// Which instance each span is of; kept only where clocks differ.
+    private(set) var instances: UnsafeMutablePointer<UInt16>
     private(set) var capacity: Int
 
     init(capacity: Int) {
@@ -69,6 +71,21 @@ struct ReplayPropagation: Sendable {
         unsafe carriers.initialize(repeating: HeaderBuffer(), count: self.capacity)
         unsafe contexts = .allocate(capacity: self.capacity)
         unsafe contexts.initialize(repeating: .empty, count: self.capacity)
+        unsafe instances = .allocate(capacity: self.capacity)
+        unsafe instances.initialize(repeating: 0, count: self.capacity)
+    }
+
+    /// Room for more spans; those that are there stay.
+    mutating func grow(toHold count: Int) {
+        let grown = LiveSpans(capacity: max(count, capacity * 2))
+        for place in 0..<capacity {
+            unsafe (grown.spans + place).pointee = unsafe (spans + place).pointee
+            unsafe swap(&(grown.carriers + place).pointee, &(carriers + place).pointee)
+            unsafe (grown.contexts + place).pointee = unsafe (contexts + place).pointee
+            unsafe (grown.instances + place).pointee = unsafe (instances + place).pointee
+        }
+        deallocate()
+        self = grown
     }
 
     mutating func reserve(_ count: Int) {
@@ -81,6 +98,7 @@ struct ReplayPropagation: Sendable {
         unsafe spans.deinitialize(count: capacity)
         unsafe carriers.deinitialize(count: capacity)
         unsafe contexts.deinitialize(count: capacity)
+        unsafe instances.deallocate()
         unsafe spans.deallocate()
         unsafe carriers.deallocate()
         unsafe contexts.deallocate()

@@ -16,20 +16,11 @@ extension Scenario {
     public static func parse(
         _ text: String, file: String = "scenario.yaml"
     ) throws(ScenarioErrors) -> Scenario {
-        try parse(text, file: file, allowsUnsupported: false)
-    }
-
-    /// `allowsUnsupported`: with what the format has and no run does yet.
-    static func parse(
-        _ text: String, file: String = "scenario.yaml", allowsUnsupported: Bool
-    ) throws(ScenarioErrors) -> Scenario {
         let root = try ScenarioDocument.compose(text, file: file)
         let reader = ScenarioReader(file: file)
         let scenario = reader.scenario(root)
         if let scenario {
-            let checks = ScenarioChecks(scenario: scenario, reader: reader)
-            checks.run()
-            if !allowsUnsupported, reader.issues.isEmpty { checks.checkSupport() }
+            ScenarioChecks(scenario: scenario, reader: reader).run()
         }
         guard reader.issues.isEmpty, let scenario else { throw ScenarioErrors(reader.issues) }
         return scenario

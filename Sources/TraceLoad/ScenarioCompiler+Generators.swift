@@ -78,7 +78,12 @@ extension ScenarioCompiler {
             } else {
                 name = service.name
             }
-            instances.append(.init(service: index, serviceName: name, resource: resource))
+            var random = RandomStream(
+                seed: scenario.seed ^ 0x736B_6577, position: UInt64(index) << 32 | UInt64(instance))
+            instances.append(
+                .init(
+                    service: index, serviceName: name, resource: resource,
+                    clockSkewNs: Int64(service.clockSkew.draw(random.uniform()).rounded())))
         }
     }
 

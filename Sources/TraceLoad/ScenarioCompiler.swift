@@ -9,8 +9,8 @@ struct ScenarioCompiler {
     var baggageNames = Interner()
     var tables = GeneratorTables()
 
-    private var operations: [CompiledOperation] = []
-    private var steps: [CompiledStep] = []
+    var operations: [CompiledOperation] = []
+    var steps: [CompiledStep] = []
     private var branches: [CompiledBranch] = []
     private var attributes: [CompiledAttribute] = []
     private var baggage: [CompiledBaggage] = []
@@ -21,12 +21,18 @@ struct ScenarioCompiler {
     private var distributions: [Distribution] = []
     private var quantiles: [Double] = []
     private var breakers: [CompiledBreaker] = []
+    private var links: [CompiledLink] = []
+    /// By position of the call: an operation during an incident has the same breakers and queues.
+    private var breakerNumbers: [SourcePosition: Int] = [:]
+    private var batchNumbers: [SourcePosition: Int] = [:]
+    var stretches: [CompiledStretch] = []
+    var pathology = CompiledPathology()
     var instanceRanges: [IndexRange] = []
     var sequenceCount = 0
     var traceScopedCount = 0
 
     /// `service/operation` to the operation's number and its declaration.
-    private var places: [String: (index: Int, service: Int, operation: OperationDeclaration)] = [:]
+    var places: [String: (index: Int, service: Int, operation: OperationDeclaration)] = [:]
     /// Attribute keys that some operation inherits, and their slots.
     var inheritSlots: [String: Int] = [:]
 
@@ -40,12 +46,10 @@ struct ScenarioCompiler {
             for operation in service.operations {
                 places["\(service.name)/\(operation.name)"] = (index, serviceIndex, operation)
                 index += 1
-                for case .inherit(let key) in operation.attributes.map(\.generator.source)
-                where inheritSlots[key] == nil {
-                    inheritSlots[key] = inheritSlots.count
-                }
+                findInherited(operation)
             }
         }
+        for patch in scenario.incidents.flatMap(\.patches) { findInherited(patch.declaration) }
         for (serviceIndex, service) in scenario.services.enumerated() {
             compileInstances(of: service, serviceIndex)
         }
@@ -54,19 +58,31 @@ struct ScenarioCompiler {
                 operations.append(compile(operation, of: service, serviceIndex))
             }
         }
+        compilePathology()
+        compileStretches()
+    }
+
+    private mutating func findInherited(_ operation: OperationDeclaration) {
+        let attributes = operation.attributes + operation.events.flatMap(\.attributes)
+        for case .inherit(let key) in attributes.map(\.generator.source)
+        where inheritSlots[key] == nil {
+            inheritSlots[key] = inheritSlots.count
+        }
     }
 
     mutating func model() -> SimulationModel {
         let errorTypeKey = keys.index(of: "error.type")
         let resendCountKey = keys.index(of: "http.request.resend_count")
         let timeoutType = tables.intern("timeout")
+        let thinkSamplers = scenario.traffic.map { sampler($0.think) }
         return SimulationModel(
             text: tables.text, operations: operations, steps: steps, branches: branches,
             attributes: attributes, baggage: baggage,
             inheritedLiterals: inheritedLiterals, events: events, generators: generators,
             values: tables.values, aliases: tables.aliases, samplers: samplers,
             distributions: distributions, quantiles: quantiles, breakers: breakers,
-            instanceRanges: instanceRanges,
+            links: links, batchCount: batchNumbers.count, pathology: pathology,
+            thinkSamplers: thinkSamplers, stretches: stretches, instanceRanges: instanceRanges,
             errorTypeKey: errorTypeKey, timeoutType: timeoutType, resendCountKey: resendCountKey,
             inheritSlotCount: inheritSlots.count, traceScopedCount: traceScopedCount,
             sequenceCount: sequenceCount,
@@ -75,7 +91,7 @@ struct ScenarioCompiler {
 
     // MARK: Operations
 
-    private mutating func compile(
+    mutating func compile(
         _ operation: OperationDeclaration, of service: ServiceDeclaration, _ serviceIndex: Int
     ) -> CompiledOperation {
         let conventions = SemanticConventions(operation: operation, service: service)
@@ -115,7 +131,11 @@ struct ScenarioCompiler {
         }
         let baggageRange = append(baggage, to: \.baggage)
         let literalRange = append(literals, to: \.inheritedLiterals)
-        let eventRange = append(operation.events.map { compile($0) }, to: \.events)
+        let eventRange = append(
+            operation.events.map { compile($0, service: serviceIndex) }, to: \.events)
+        let linkRange = append(
+            operation.links.map { CompiledLink(isRandom: $0.to == .random, count: $0.count) },
+            to: \.links)
         let error = operation.error ?? ErrorDeclaration()
         let failedCode = error.httpStatus ?? 500
         let isGRPC = operation.category == .grpc
@@ -135,7 +155,8 @@ struct ScenarioCompiler {
             hasStatusCode: statusCodeKey != nil && own[statusCodeKey ?? ""] == nil,
             hasErrorType: own["error.type"] == nil,
             errorType: tables.intern(
-                operation.category == .http ? "\(failedCode)" : isGRPC ? "2" : "_OTHER"))
+                operation.category == .http ? "\(failedCode)" : isGRPC ? "2" : "_OTHER"),
+            links: linkRange)
     }
 
     private mutating func attribute(
@@ -147,16 +168,21 @@ struct ScenarioCompiler {
             slot: Int32(inheritSlots[key] ?? -1))
     }
 
-    private mutating func compile(_ event: EventDeclaration) -> CompiledEvent {
-        let attributes = event.attributes.compactMap { attribute in
-            if case .literal(let value) = attribute.generator.source {
-                CompiledScenario.Attribute(key: attribute.key, value: value)
+    private mutating func compile(_ event: EventDeclaration, service: Int) -> CompiledEvent {
+        var fixed: [CompiledScenario.Attribute] = []
+        var drawn: [CompiledAttribute] = []
+        for declaration in event.attributes {
+            if case .literal(let value) = declaration.generator.source {
+                fixed.append(.init(key: declaration.key, value: value))
             } else {
-                nil
+                let generator = compile(
+                    declaration.generator, service: service, key: declaration.key)
+                drawn.append(attribute(declaration.key, generator))
             }
         }
         return CompiledEvent(
-            shape: eventShape(event.name, attributes), probability: event.probability, at: event.at)
+            shape: eventShape(event.name, fixed), attributes: append(drawn, to: \.attributes),
+            probability: event.probability, at: event.at)
     }
 
     // MARK: Steps
@@ -224,8 +250,14 @@ struct ScenarioCompiler {
             step.shape = shape(conventions.clientName, 3, conventions.clientAttributes)
         }
         if let breaker = call.circuitBreaker {
-            step.breaker = breakers.count
-            breakers.append(compile(breaker, target: call.to.text))
+            let compiled = compile(breaker, target: call.to.text)
+            if let known = breakerNumbers[call.to.position], breakers[known].hasRule(of: compiled) {
+                step.breaker = known
+            } else {
+                step.breaker = breakers.count
+                breakerNumbers[call.to.position] = breakers.count
+                breakers.append(compiled)
+            }
         }
         return step
     }
@@ -257,6 +289,11 @@ struct ScenarioCompiler {
         step.sampler = sampler(publish.delay)
         step.isLinked = publish.relation == .link
         step.loss = publish.loss
+        if publish.batch > 1 {
+            step.batchSize = publish.batch
+            step.batch = batchNumbers[publish.to.position] ?? batchNumbers.count
+            batchNumbers[publish.to.position] = step.batch
+        }
         step.shape = shape(conventions.clientName, 4, conventions.clientAttributes)
         return step
     }

@@ -5,20 +5,29 @@ import TraceResults
 /// lends it the trace's spans and carriers; nothing on its path allocates but links, and headers the
 /// first time.
 @safe struct TraceExecutor {
-    private let tables: ReplayTables
+    let tables: ReplayTables
     // Safe because `tables` owns the arrays, is held above, and never changes them.
-    private let shapes: UnsafeBufferPointer<Unmanaged<ReplayTables.Shape>>
-    private let keys: UnsafeBufferPointer<AttributeKey>
-    private let tracers: UnsafeBufferPointer<Unmanaged<Tracer>>
-    private let knownText: UnsafeBufferPointer<UInt8>
+    let shapes: UnsafeBufferPointer<Unmanaged<ReplayTables.Shape>>
+    let keys: UnsafeBufferPointer<AttributeKey>
+    let tracers: UnsafeBufferPointer<Unmanaged<Tracer>>
+    let knownText: UnsafeBufferPointer<UInt8>
     let cipher: SpanIdentityCipher
-    private let propagation: ReplayPropagation
-    private let mode: ReplayPropagation.Mode
+    let propagation: ReplayPropagation
+    let mode: ReplayPropagation.Mode
     /// Somebody else may end spans, or take them away.
     private let isSwept: Bool
     /// Asking a sampler that remembers once more would change what it says next.
     private let timesDecisions: Bool
     private let recordsUnsampled: Bool
+    /// Times are the machine's.
+    let isRealTime: Bool
+    /// By instance: how far its clock is ahead; empty when all clocks are right.
+    let skews: [Int64]
+    /// Added to the numbers of traces that links name.
+    var firstIndex: UInt64 = 0
+    var pending = PendingStart()
+    /// Attributes of the next event.
+    var eventValues: [PlanEvent] = []
     var counters = ReplayCounters()
     var timings = ReplayTimings()
     private var reported: (spans: UInt64, traces: UInt64) = (0, 0)
@@ -32,13 +41,16 @@ import TraceResults
 
     /// One call in `timedOneIn` on average is timed; 0 times nothing.
     init(
-        _ scenario: Scenario, tables: ReplayTables, propagation: ReplayPropagation,
+        _ compiled: CompiledScenario, tables: ReplayTables, propagation: ReplayPropagation,
         cipher: SpanIdentityCipher, timedOneIn: Int
     ) {
         self.tables = tables
         self.propagation = propagation
         mode = propagation.mode
-        isSwept = scenario.clock == .realtime
+        isRealTime = compiled.scenario.clock == .realtime
+        isSwept = isRealTime
+        let skews = compiled.instances.map(\.clockSkewNs)
+        self.skews = skews.contains { $0 != 0 } ? skews : []
         timesDecisions = !tables.keepsSamplerState
         recordsUnsampled = tables.recordsUnsampled
         unsafe shapes = unsafe ReplayMemory.copy(tables.shapes)
@@ -75,7 +87,7 @@ import TraceResults
     ///
     /// - Parameters:
     ///   - index: the trace's number, which identifiers derive from.
-    ///   - epochUnixNano: Unix time of the trace's start; 0 leaves times to the tracer's clock.
+    ///   - epochUnixNano: Unix time of the trace's start.
     ///   - text: the bytes of the plan's batch.
     @inline(__always)
     mutating func execute(
@@ -89,20 +101,21 @@ import TraceResults
         case .start:
             let parent = event.parent
             if parent == PlanEvent.noParent {
-                unsafe start(event, index, nil, epochUnixNano, into: spans + span)
+                unsafe start(event, index, nil, epochUnixNano, live, into: spans + span)
             } else {
                 let context = unsafe (spans + Int(parent)).pointee.context
-                unsafe start(event, index, context, epochUnixNano, into: spans + span)
+                unsafe start(event, index, context, epochUnixNano, live, into: spans + span)
             }
             if mode == .context { pass(event, live) }
         case .startExtracted:
             let parent = received(event, live)
-            unsafe start(event, index, parent, epochUnixNano, into: spans + span)
+            unsafe start(event, index, parent, epochUnixNano, live, into: spans + span)
             if mode == .context { keep(event, live) }
         case .startLinked:
             let linked = received(event, live)
             let links = linked.map { $0.isValid ? [SpanLink(context: $0)] : [] } ?? []
-            unsafe start(event, index, nil, epochUnixNano, links: links, into: spans + span)
+            unsafe start(
+                event, index, nil, epochUnixNano, live, links: links, into: spans + span)
             if mode == .context { keep(event, live) }
         case .inject:
             let carrier = unsafe carriers + span
@@ -132,31 +145,42 @@ import TraceResults
         case .attributeBoolean:
             unsafe (spans + span).pointee.setAttribute(keys[Int(event.operand)], event.value != 0)
         case .end:
-            let time: UInt64? = epochUnixNano == 0 ? nil : epochUnixNano &+ event.timeNs
-            unsafe end(spans + span, at: time)
+            unsafe end(spans + span, at: time(event.timeNs, event.span, epochUnixNano, live))
         case .event:
-            let shape = tables.events[Int(event.operand)]
-            unsafe (spans + span).pointee.addEvent(
-                shape.name, at: epochUnixNano == 0 ? nil : epochUnixNano &+ event.timeNs,
-                attributes: shape.attributes)
+            unsafe addEvent(
+                event, time(event.timeNs, event.span, epochUnixNano, live), text, live)
         case .exception:
             let shape = tables.exceptions[Int(event.operand)]
             unsafe (spans + span).pointee.addEvent(
-                shape.name, at: epochUnixNano == 0 ? nil : epochUnixNano &+ event.timeNs,
+                shape.name, at: time(event.timeNs, event.span, epochUnixNano, live),
                 attributes: shape.attributes)
         case .errorStatus:
             unsafe (spans + span).pointee.setStatus(.error, tables.messages[Int(event.operand)])
         case .baggage: unsafe addBaggage(event, text, live)
         case .attributeBaggage: setAttributeFromBaggage(event, live)
-        case .none: break
+        case .pastEvent, .eventAttribute, .endLate, .prepare, .link, .startSpecial, .forge,
+            .injectForged:
+            unsafe executeUnusual(event, index, epochUnixNano, text, live)
+        case .none, .begin, .resume, .finish: break
         }
     }
+
+    /// What has been said of the next start.
+    struct PendingStart {
+        var kind = PlanEvent.Kind.start
+        var oddity: PlanOddity = []
+        var identity: UInt16 = 0
+        var links: [SpanLink] = []
+    }
+
+    /// A number that no span of a trace has.
+    static let nobody = UInt16.max
 
     // MARK: Contexts
 
     /// The parent in the carrier that the event names.
     @inline(__always)
-    private func received(_ event: PlanEvent, _ live: LiveSpans) -> SpanContext? {
+    func received(_ event: PlanEvent, _ live: LiveSpans) -> SpanContext? {
         let carrier = unsafe live.carriers + Int(event.parent)
         switch mode {
         case .traceContext:
@@ -171,7 +195,7 @@ import TraceResults
 
     /// A span within a service carries on what its parent has.
     @inline(never)
-    private func pass(_ event: PlanEvent, _ live: LiveSpans) {
+    func pass(_ event: PlanEvent, _ live: LiveSpans) {
         let context = unsafe live.contexts + Int(event.span)
         if event.parent == PlanEvent.noParent {
             unsafe context.pointee = .empty
@@ -183,7 +207,7 @@ import TraceResults
 
     /// The context that arrived is the new span's from here on.
     @inline(never)
-    private func keep(_ event: PlanEvent, _ live: LiveSpans) {
+    func keep(_ event: PlanEvent, _ live: LiveSpans) {
         let span = unsafe (live.spans + Int(event.span)).pointee
         unsafe (live.contexts + Int(event.span)).pointee.span = span
     }
@@ -213,11 +237,15 @@ import TraceResults
 
     /// Straight into the span's place: a copy of a span on its way waits for the stores behind it.
     @inline(__always)
-    private mutating func start(
+    mutating func start(
         _ event: PlanEvent, _ index: UInt64, _ parent: SpanContext?, _ epochUnixNano: UInt64,
-        links: [SpanLink] = [], into place: UnsafeMutablePointer<ActiveSpan>
+        _ live: LiveSpans, links: [SpanLink] = [], identity number: UInt16? = nil,
+        into place: UnsafeMutablePointer<ActiveSpan>
     ) {
-        let position = SpanIdentityCipher.Position(trace: index, span: event.span)
+        let position = SpanIdentityCipher.Position(trace: index, span: number ?? event.span)
+        if !skews.isEmpty {
+            unsafe (live.instances + Int(event.span)).pointee = UInt16(event.instance)
+        }
         var traceID = TraceID(high: 0, low: 0)
         if !(parent?.isValid ?? false) {
             let id = cipher.traceID(root: position)
@@ -226,7 +254,7 @@ import TraceResults
         let identity = SpanIdentity(
             traceID: traceID, spanID: SpanID(rawValue: cipher.spanID(position)),
             isTraceIDRandom: true)
-        let time: UInt64? = epochUnixNano == 0 ? nil : epochUnixNano &+ event.timeNs
+        let time = time(event.timeNs, event.span, epochUnixNano, live)
         let shape = unsafe shapes[event.shape]
         let tracer = unsafe tracers[event.instance]
         counters.spansStarted &+= 1
@@ -274,7 +302,7 @@ import TraceResults
     }
 
     @inline(__always)
-    private mutating func end(_ place: UnsafeMutablePointer<ActiveSpan>, at time: UInt64?) {
+    mutating func end(_ place: UnsafeMutablePointer<ActiveSpan>, at time: UInt64?) {
         // Whoever sweeps may have been there first; then the end is not this one's.
         let isOwn = unsafe !isSwept || place.pointee.isRecording
         untilTimedEnd &-= 1

@@ -1,202 +1,247 @@
-/// One trace after another in order of arrival, from the tables of a scenario to the events of a
-/// plan: who calls whom, when, with what outcome. State that crosses traces (breakers, counters)
-/// lives here, so that plans do not depend on who replays them. One thread.
+/// A discrete-event simulation of all traces of a scenario at once: who calls whom, when, with what
+/// outcome, in order of simulated time. Each trace draws from a random stream of its own, so that
+/// nothing but what crosses traces on purpose (circuit breakers, bounds, batches, links, the users of
+/// a closed model) passes from one to another, and that in the order in which it happens.
+///
+/// What it makes goes into a stream for each worker, or trace by trace into batches. Plans depend on
+/// the scenario and the seed alone. One thread at a time.
 struct TraceSimulation: Sendable {
-    /// A producer hands a message over within this time.
-    static let sendNs: UInt64 = 50_000
-
     let model: SimulationModel
     let seed: UInt64
-    var random: RandomStream
-    var breakers: [BreakerState]
-    var sequences: [UInt64]
-    /// Values drawn once a trace, valid when the stamp is the trace's.
-    var traceValues: [(stamp: UInt64, value: PlanValue)]
-    /// Values that callees may inherit, a row of slots for each level of the call stack.
-    var inherited: [PlanValue]
     let unique: SpanIdentityCipher
 
-    // The trace in the making.
-    var traceIndex: UInt64 = 0
-    var arrivalNs: UInt64 = 0
-    var spanCount = 0
-    var rootCount = 0
-    private var lastNs: UInt64 = 0
-    private var blocks = PlanBlocks()
+    // What is under way.
+    var queue = EventQueue()
+    var frames: [SimulationFrame] = []
+    var freeFrames: [Int32] = []
+    /// Values that callees may inherit, a row of slots for each frame.
+    var inherited: [PlanValue] = []
+    /// The caller's row, while an operation writes its own.
+    var callerRow: [PlanValue]
+    var traces: [SimulatedTrace] = []
+    var freeTraces: [Int] = []
+    /// Values drawn once a trace, a row for each trace.
+    var traceValues: [PlanValue] = []
+    /// Texts that a trace still needs.
+    var traceTexts: [[UInt8]] = []
+    var oddities: [[SpanOddity]] = []
+    /// What was drawn for the event that is emitted next.
+    var eventValues: [PlanEvent] = []
+    /// The trace in hand, and its place; what stands in `traces` there is out of date.
+    var trace = SimulatedTrace()
+    var tracePlace = -1
+    var nowNs: UInt64 = 0
+    /// When the last trace began.
+    private(set) var lastBeginNs: UInt64 = 0
+    var liveTraces = 0
 
-    init(_ compiled: CompiledScenario) {
+    // What crosses traces.
+    var breakers: [BreakerState]
+    var sequences: [UInt64]
+    var batches: [[BatchedMessage]]
+    /// Numbers of the traces that began last, a ring.
+    var begun: [UInt64]
+    var begunCount: UInt64 = 0
+    /// By number: the operation as it is at this time.
+    var operations: [Int32]
+    var arrivals: ArrivalState
+
+    var output: SimulationOutput
+
+    /// Traces of which a link may choose one.
+    static let rememberedTraces = 1024
+
+    init(_ compiled: CompiledScenario, output: SimulationOutput.Form) {
         model = compiled.model
         seed = compiled.scenario.seed
-        random = RandomStream(seed: seed, position: 0)
+        unique = SpanIdentityCipher(seed: compiled.scenario.seed ^ 0x756E_6971_7565, salt: 0)
+        callerRow = Array(repeating: .missing, count: compiled.model.inheritSlotCount)
         breakers = compiled.model.breakers.map { BreakerState($0) }
-        sequences = [UInt64](repeating: 0, count: model.sequenceCount)
-        traceValues = Array(repeating: (.max, .missing), count: model.traceScopedCount)
-        let levels = ScenarioChecks.callDepthMax + 3
-        inherited = Array(repeating: .missing, count: levels * model.inheritSlotCount)
-        unique = SpanIdentityCipher(seed: seed ^ 0x756E_6971_7565, salt: 0)
+        sequences = [UInt64](repeating: 0, count: compiled.model.sequenceCount)
+        batches = Array(repeating: [], count: compiled.model.batchCount)
+        begun = Array(repeating: 0, count: compiled.model.links.isEmpty ? 0 : Self.rememberedTraces)
+        operations = compiled.model.stretches[0].operations
+        arrivals = ArrivalState(compiled)
+        self.output = SimulationOutput(output)
+        scheduleIncidents()
+        scheduleUsers()
     }
 
-    /// Appends the plan of arrival `index`. O(events), n log n where branches interleave.
-    mutating func append(
-        _ index: UInt64, traffic: Int, arrivalNs: UInt64, to batch: inout PlanBatch
+    /// Does what comes next; false when nothing is left, or no trace is alive and none may begin.
+    mutating func step() -> Bool {
+        let arrivalNs = arrivals.nextNs
+        if arrivalNs < queue.nextNs {
+            nowNs = arrivalNs
+            arrive()
+            return true
+        }
+        if queue.isEmpty || (liveTraces == 0 && !arrivals.mayBegin) { return false }
+        process(queue.popFirst())
+        return true
+    }
+
+    /// About 150 to 300 ns a span with all that belongs to it.
+    private mutating func process(_ event: PendingEvent) {
+        nowNs = event.timeNs
+        switch event.action {
+        case .user: return beginUser(event)
+        case .incident:
+            operations = model.stretches[Int(event.argument)].operations
+            return
+        case .lateEnd:
+            load(Int(event.target))
+            endLate(UInt16(truncatingIfNeeded: event.argument))
+            return
+        default: break
+        }
+        let frame = Int(event.target)
+        guard frames[frame].generation == event.generation else { return }
+        load(Int(frames[frame].trace))
+        switch event.action {
+        case .enter: enter(frame)
+        case .deliver: deliver(frame)
+        case .work: beginScript(frame)
+        case .finish: finish(frame)
+        case .resume: advance(frame)
+        case .answer: answer(frame)
+        case .timeout: timeOut(frame)
+        case .retry: advance(beginAttempt(frame))
+        case .spanEvent: appendEvent(Int(event.argument), frame)
+        case .user, .incident, .lateEnd: break
+        }
+    }
+
+    // MARK: Time
+
+    mutating func schedule(
+        _ action: PendingEvent.Action, _ frame: Int, at timeNs: UInt64, argument: UInt32 = 0,
+        isLast: Bool = false
     ) {
-        random = RandomStream(seed: seed, position: index)
-        (traceIndex, self.arrivalNs) = (index, arrivalNs)
-        (spanCount, rootCount, lastNs) = (0, 1, 0)
-        let firstEvent = batch.events.count
-        blocks.begin(at: firstEvent)
-        let root = model.roots[traffic]
-        let entry = Entry(
-            kind: .start, isRemote: true, parent: PlanEvent.noParent,
-            instance: pickInstance(of: model.operations[root].service), level: 0)
-        _ = run(root, entry, at: 0, &batch)
-        blocks.sort(&batch.events)
-        batch.traces.append(
-            TracePlan(
-                index: index, startNs: arrivalNs, durationNs: lastNs, firstEvent: firstEvent,
-                eventCount: batch.events.count - firstEvent, spanCount: spanCount,
-                rootCount: rootCount, traffic: traffic))
-        batch.spanCount += spanCount
-        batch.spansPerTraceMax = max(batch.spansPerTraceMax, spanCount)
+        trace.sequence &+= 1
+        queue.insert(
+            PendingEvent(
+                timeNs: timeNs,
+                order: PendingEvent.order(
+                    trace: trace.index, sequence: trace.sequence, isLast: isLast),
+                target: UInt32(frame), generation: frames[frame].generation, argument: argument,
+                action: action))
     }
 
-    // MARK: Operations
+    /// A time as events of the trace in hand carry it.
+    func relative(_ timeNs: UInt64) -> UInt64 { timeNs - trace.startNs }
 
-    /// How an operation is entered.
-    struct Entry {
-        var kind: PlanEvent.Kind
-        var isRemote: Bool
-        var parent: UInt16
-        var instance: UInt16
-        /// Row of `inherited` that belongs to the caller; the operation's own is the next.
-        var level: Int
-        /// Database calls: network time within the span, and when the caller gives up.
-        var networkNs: UInt64 = 0
-        var deadlineNs = UInt64.max
+    // MARK: Traces
+
+    /// Makes a trace the one in hand.
+    @inline(__always)
+    mutating func load(_ place: Int) {
+        if place == tracePlace { return }
+        if tracePlace >= 0 { traces[tracePlace] = trace }
+        trace = traces[place]
+        tracePlace = place
     }
 
-    struct Outcome {
-        var endNs: UInt64
-        var hasFailed: Bool
-    }
-
-    /// Whose script runs.
-    struct Caller {
-        var span: UInt16
-        var instance: UInt16
-        var level: Int
-        var shortCircuits: Bool
-    }
-
-    /// When a list of steps is through, and the message of the first failure that reached it.
-    struct Progress {
-        var timeNs: UInt64
-        var failure: Int64 = -1
-
-        var hasFailed: Bool { failure >= 0 }
-    }
-
-    mutating func run(
-        _ index: Int, _ entry: Entry, at startNs: UInt64, _ batch: inout PlanBatch
-    ) -> Outcome {
-        let operation = model.operations[index]
-        let span = nextSpan()
-        begin(startNs, &batch)
-        batch.events.append(
-            .starting(
-                entry.kind, span: span,
-                shape: entry.isRemote ? operation.remoteShape : operation.localShape,
-                instance: entry.instance, parent: entry.parent, timeNs: startNs))
-        appendAttributes(of: operation, span, entry, &batch)
-
-        let ownNs = model.drawNs(operation.ownWork, &random)
-        let failsItself = random.chance(operation.errorRate)
-        var progress = Progress(timeNs: startNs)
-        if operation.script.count == 0 || (failsItself && operation.shortCircuits) {
-            progress.timeNs += ownNs + entry.networkNs
+    /// Begins the trace of an arrival, now; none when the service that would is gone.
+    mutating func beginTrace(_ index: UInt64, traffic: Int, user: Int, intendedNs: UInt64) {
+        guard !model.operations[Int(operations[model.roots[traffic]])].isDown else {
+            return refuseArrival(index, traffic: traffic, user: user)
+        }
+        if tracePlace >= 0 { traces[tracePlace] = trace }
+        if let place = freeTraces.popLast() {
+            tracePlace = place
         } else {
-            // Half of the own work before the calls, half after them.
-            let caller = Caller(
-                span: span, instance: entry.instance, level: entry.level + 1,
-                shortCircuits: operation.shortCircuits)
-            progress = run(operation.script, caller, at: startNs + ownNs / 2, &batch)
-            progress.timeNs += ownNs - ownNs / 2
+            tracePlace = traces.count
+            traces.append(SimulatedTrace())
+            traceValues.append(
+                contentsOf: repeatElement(.missing, count: model.traceScopedCount))
+            traceTexts.append([])
+            oddities.append([])
         }
-        var message = failsItself ? Int64(operation.message) : progress.failure
-        var isTimeout = false
-        if progress.timeNs > entry.deadlineNs {
-            (progress.timeNs, isTimeout) = (entry.deadlineNs, true)
-            if message < 0 { message = Int64(operation.message) }
+        trace = SimulatedTrace()
+        trace.index = index
+        trace.startNs = nowNs
+        lastBeginNs = nowNs
+        trace.random = RandomStream(seed: seed, position: index)
+        (trace.traffic, trace.user, trace.ordinal) = (traffic, user, begunCount)
+        for slot in 0..<model.traceScopedCount {
+            traceValues[tracePlace * model.traceScopedCount + slot] = .missing
         }
-        let endNs = progress.timeNs
-        let hasFailed = message >= 0
-        appendEvents(of: operation, span, from: startNs, to: endNs, &batch)
-        begin(endNs, &batch)
-        if operation.recordsException, failsItself {
-            batch.events.append(
-                .timed(.exception, span: span, operand: operation.message, timeNs: endNs))
-        }
-        appendOutcome(
-            of: operation, span, hasFailed ? UInt32(message) : nil, isTimeout: isTimeout, &batch)
-        end(span, endNs, &batch)
-        return Outcome(endNs: endNs, hasFailed: hasFailed)
+        if !begun.isEmpty { begun[Int(begunCount % UInt64(begun.count))] = index }
+        begunCount += 1
+        liveTraces += 1
+        output.begin(&trace, place: tracePlace, intendedNs: intendedNs)
+        let operation = model.roots[traffic]
+        let frame = makeOperation(operation, parent: -1, callerRow: -1)
+        frames[frame].isRemote = true
+        frames[frame].instance = pickInstance(of: operation)
+        enter(frame)
     }
 
-    mutating func appendEvents(
-        of operation: CompiledOperation, _ span: UInt16, from startNs: UInt64, to endNs: UInt64,
-        _ batch: inout PlanBatch
-    ) {
-        for index in operation.events.indices {
-            let event = model.events[index]
-            guard random.chance(event.probability) else { continue }
-            let timeNs = startNs + UInt64(Double(endNs - startNs) * event.at)
-            begin(timeNs, &batch)
-            batch.events.append(.timed(.event, span: span, operand: event.shape, timeNs: timeNs))
+    /// One of the things that keep the trace in hand alive is done.
+    mutating func endActivity() {
+        trace.activities -= 1
+        guard trace.activities == 0 else { return }
+        output.finish(trace, place: tracePlace, nowNs: nowNs)
+        traceTexts[tracePlace].removeAll(keepingCapacity: true)
+        oddities[tracePlace].removeAll(keepingCapacity: true)
+        freeTraces.append(tracePlace)
+        liveTraces -= 1
+        tracePlace = -1
+    }
+
+    // MARK: Frames
+
+    mutating func makeFrame(_ kind: SimulationFrame.Kind, parent: Int, owner: Int) -> Int {
+        let place: Int
+        if let last = freeFrames.popLast() {
+            place = Int(last)
+        } else {
+            place = frames.count
+            frames.append(SimulationFrame())
+            inherited.append(contentsOf: repeatElement(.missing, count: model.inheritSlotCount))
         }
+        let generation = frames[place].generation
+        frames[place] = SimulationFrame()
+        frames[place].kind = kind
+        frames[place].generation = generation
+        frames[place].trace = UInt32(tracePlace)
+        frames[place].parent = Int32(parent)
+        frames[place].owner = Int32(owner)
+        return place
     }
 
-    /// Status code, error type and status of a span of this operation, the caller's or its own.
-    func appendOutcome(
-        of operation: CompiledOperation, _ span: UInt16, _ failure: UInt32?, isTimeout: Bool,
-        _ batch: inout PlanBatch
-    ) {
-        if operation.hasStatusCode, !isTimeout {
-            let code = failure == nil ? operation.okCode : operation.failedCode
-            batch.events.append(
-                PlanEvent(
-                    .attributeInteger, span: span, operand: operation.statusCodeKey,
-                    value: UInt64(bitPattern: Int64(code))))
+    /// An operation that is to be entered; `callerRow`: the frame whose values it may inherit.
+    mutating func makeOperation(_ operation: Int, parent: Int, callerRow: Int) -> Int {
+        let frame = makeFrame(.operation, parent: parent, owner: -1)
+        frames[frame].owner = Int32(frame)
+        frames[frame].operation = Int32(operation)
+        trace.activities += 1
+        let slots = model.inheritSlotCount
+        for slot in 0..<slots {
+            inherited[frame * slots + slot] =
+                callerRow < 0 ? .missing : inherited[callerRow * slots + slot]
         }
-        guard let failure else { return }
-        if operation.hasErrorType {
-            let type = isTimeout ? model.timeoutType : operation.errorType
-            batch.events.append(
-                PlanEvent(.attributeText, span: span, operand: model.errorTypeKey, value: type.bits)
-            )
-        }
-        batch.events.append(PlanEvent(.errorStatus, span: span, operand: failure))
+        return frame
     }
 
-    // MARK: Spans
-
-    mutating func nextSpan() -> UInt16 {
-        defer { spanCount += 1 }
-        return UInt16(spanCount)
+    mutating func free(_ frame: Int) {
+        frames[frame].generation &+= 1
+        freeFrames.append(Int32(frame))
     }
 
-    /// What is appended from here on happens at this time.
-    mutating func begin(_ timeNs: UInt64, _ batch: inout PlanBatch) {
-        blocks.append(timeNs: timeNs, firstEvent: batch.events.count)
-    }
-
-    mutating func end(_ span: UInt16, _ timeNs: UInt64, _ batch: inout PlanBatch) {
-        batch.events.append(.timed(.end, span: span, timeNs: timeNs))
-        lastNs = max(lastNs, timeNs)
-    }
-
-    mutating func pickInstance(of service: Int) -> UInt16 {
-        let range = model.instanceRanges[service]
+    mutating func pickInstance(of operation: Int) -> UInt16 {
+        let range = model.instanceRanges[model.operations[operation].service]
         if range.count == 1 { return UInt16(range.first) }
-        return UInt16(UInt64(range.first) + random.below(UInt64(range.count)))
+        return UInt16(UInt64(range.first) + trace.random.below(UInt64(range.count)))
     }
+}
+
+/// A message that waits until its batch is full.
+struct BatchedMessage: Sendable {
+    /// Position of the producer's span, packed.
+    var position: UInt64
+    /// The span that begins the producer's trace.
+    var rootSpan: UInt16
+    /// Its context did not arrive.
+    var isBroken: Bool
 }

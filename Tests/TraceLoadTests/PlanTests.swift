@@ -294,37 +294,18 @@ import Testing
         let compiled = try compiled(
             services: "a: {operations: {x: {self: 35ms}}}", root: "a/x",
             traffic: "arrival: constant, max_in_flight: 2, stages: [{duration: 1s, rate: 100}]")
-        var planner = Planner(compiled)
-        var batch = PlanBatch()
-        var (traces, dropped) = (0, 0)
-        while planner.fill(&batch, count: 7) {
-            traces += batch.traces.count
-            dropped += batch.droppedArrivals
-        }
+        var simulation = TraceSimulation(compiled, output: .batch)
+        let batch = simulation.plans(arrivals: 1000)
         // Two of four arrivals find a place: 10 ms apart, 35 ms long.
-        #expect((traces, dropped) == (50, 50))
-        #expect(planner.isOver)
+        #expect(batch.traces.count == 50)
+        #expect(simulation.arrivals.droppedArrivals == 50)
+        #expect(simulation.arrivals.isOver)
     }
 
-    @Test func `The same seed gives the same plans in whatever portions, another seed others`()
-        throws
-    {
+    @Test func `The same seed gives the same plans, another seed others`() throws {
         let compiled = try RepositoryScenario.checkout.compiled()
         let whole = plans(compiled, count: 200)
-        var planner = Planner(compiled)
-        var events: [PlanEvent] = []
-        var batch = PlanBatch()
-        for count in [1, 7, 64, 128] {
-            _ = planner.fill(&batch, count: count)
-            // Texts lie at other offsets; all else is the same.
-            events += batch.events
-        }
-        #expect(events.count == whole.events.count)
-        for (left, right) in zip(events, whole.events) {
-            #expect(
-                left.kind == right.kind && left.span == right.span && left.operand == right.operand)
-            if left.kind != .attributeText { #expect(left.value == right.value) }
-        }
+        #expect(plans(compiled, count: 200).events == whole.events)
         var other = compiled.scenario
         other.seed = 43
         #expect(plans(CompiledScenario(other), count: 200).events != whole.events)

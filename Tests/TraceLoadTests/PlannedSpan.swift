@@ -51,7 +51,7 @@ func read(
         case .errorStatus:
             spans[event.span]?.isFailed = true
             spans[event.span]?.message = compiled.messages[Int(event.operand)]
-        case .event:
+        case .event, .pastEvent:
             let name = compiled.eventShapes[Int(event.operand)].name
             spans[event.span]?.events.append((name, event.timeNs))
         case .exception: spans[event.span]?.events.append(("exception", event.timeNs))
@@ -73,7 +73,10 @@ func read(
                     compiled.baggageNames[Int(event.operand)],
                     String(decoding: bytes, as: UTF8.self)
                 ))
-        case .start, .startExtracted, .startLinked, .none: Issue.record("\(event)")
+        case .start, .startExtracted, .startLinked, .none, .eventAttribute, .endLate, .prepare,
+            .link,
+            .startSpecial, .forge, .injectForged, .begin, .resume, .finish:
+            Issue.record("\(event)")
         }
         func add(_ value: AttributeLiteral) {
             let key = compiled.keys[Int(event.operand)]

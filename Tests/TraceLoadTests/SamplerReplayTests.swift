@@ -180,10 +180,10 @@ struct SamplerCase: Sendable, CustomTestStringConvertible {
     @Test func `What the pipeline says of its exporter and sweeper reaches the configuration`()
         throws
     {
-        let scenario = try Scenario.parse(EveryKey.text, allowsUnsupported: true)
+        let scenario = try Scenario.parse(EveryKey.text)
         var text = EveryKey.text
         text.replace(", headers: {x-key: \"${KEY}\"}", with: "")
-        let setup = PipelineSetup(try Scenario.parse(text, allowsUnsupported: true))
+        let setup = PipelineSetup(try Scenario.parse(text))
         let configuration = try setup.configuration(RunOptions(), sink: nil)
         guard case .otlp(let settings) = configuration.exporter else {
             Issue.record("no OTLP exporter")

@@ -48,7 +48,6 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
     static let mistakes: [OperationMistake] = [
         .init("slef: 1ms", .unknownKey, 9, "did you mean `self`?"),
         .init("zzzzzzzz: 1", .unknownKey, 9, "known here: type"),
-        .init("links: [{to: random}]", .notSupported, 17, "not supported in this version"),
         .init("kind: sever", .badValue, 15, "did you mean `server`?"),
         .init("self: 5", .badDuration, 15, "write `5ms`"),
         .init("self: 5 ms", .badDuration, 15, "is not a duration"),
@@ -91,8 +90,6 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         .init("error: {exception: yes}", .badValue, 28, "neither `true` nor `false`"),
         .init("events: [{at: 0.5}]", .missingKey, 18, "needs the key `name`"),
         .init("events: [{name: e, at: 2}]", .badValue, 32, "fraction"),
-        .init(
-            "events: [{name: e, attributes: {k: {unique: x}}}]", .notSupported, 41, "generator"),
         .init("attributes: {a: {baggage: b}}", .badGenerator, 22, "so none can arrive"),
         .init("baggage: {a b: 1}", .badValue, 19, "no name for baggage"),
         .init("baggage: {a: {inherit: a}}", .badGenerator, 22, "goes on by itself"),
@@ -115,8 +112,6 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         ),
         .init("script: [{call: shop/queue}]", .badCombination, 25, "`publish`, not `call`"),
         .init("script: [{publish: shop/db}]", .badCombination, 28, "type: messaging"),
-        .init(
-            "script: [{publish: {to: shop/queue, batch: 5}}]", .notSupported, 33, "`batch` above 1"),
         .init(
             "script: [{publish: {to: shop/queue, batch: 5000}}]", .badValue, 52, "at most 1000"),
         .init(
@@ -207,10 +202,6 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
             .badCombination, "set the pace"
         ),
         (
-            "- {root: shop/GET /a, overload: queue, stages: [{duration: 1s, rate: 1}]}",
-            .notSupported, "queue"
-        ),
-        (
             "- {root: shop/GET /a, think: 1s, stages: [{duration: 1s, rate: 1}]}", .badCombination,
             "write `model: closed`"
         ),
@@ -244,7 +235,6 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
     static let topLines: [(String, ScenarioIssue.Kind, String)] = [
         ("version: 2", .badValue, "`version: 1`"),
         ("seed: -1", .badValue, "0 to 2^64"),
-        ("pathology: {orphan: 1%}", .notSupported, "`pathology`"),
         ("defaults: {script: [{work: 1ms}]}", .badCombination, "out of `defaults`"),
         ("pipeline: {propagators: [b3mutli]}", .badValue, "did you mean `b3multi`?"),
         ("pipeline: {propagators: [b3, b3]}", .badValue, "stands twice"),

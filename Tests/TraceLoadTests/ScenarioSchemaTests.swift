@@ -45,7 +45,7 @@ import TraceCore
 
     /// Reads a file with every supported key, so that a key the parser forgets shows as never used.
     @Test func `The parser takes every key that the table supports`() throws {
-        let scenario = try Scenario.parse(EveryKey.text, allowsUnsupported: true)
+        let scenario = try Scenario.parse(EveryKey.text)
         #expect(scenario.description == "all keys")
         #expect(scenario.seed == 9)
         #expect(scenario.identifiers == .fixed)

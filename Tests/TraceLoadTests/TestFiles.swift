@@ -63,8 +63,6 @@ func compiled(
 
 /// The first plans of a scenario.
 func plans(_ compiled: CompiledScenario, count: Int) -> PlanBatch {
-    var planner = Planner(compiled)
-    var batch = PlanBatch()
-    _ = planner.fill(&batch, count: count)
-    return batch
+    var simulation = TraceSimulation(compiled, output: .batch)
+    return simulation.plans(arrivals: count)
 }

@@ -1,10 +1,9 @@
-import Synchronization
 import TraceCore
 
-/// A worker under the simulated clock: claims windows of plans and replays them trace by trace, as
-/// fast as it can, with the plans' own timestamps. Runs on a thread of its own.
-struct SimulatedWorker {
-    let source: PlanSource
+/// A worker at `rate: max`: claims windows of plans and replays them trace by trace, as fast as it can,
+/// with the plans' own timestamps. Runs on a thread of its own.
+struct PoolWorker {
+    let pool: PlanPool
     let control: ReplayControl
     let arrivalsMax: UInt64
     /// Monotonic clock; `.max` for none.
@@ -13,24 +12,22 @@ struct SimulatedWorker {
     /// Computes what the spans should say; nil when the replay does not verify.
     var expectation: SpanExpectation?
 
-    /// True when the schedule ran out before the limit.
-    mutating func run(_ executor: inout TraceExecutor) -> Bool {
+    mutating func run(_ executor: inout TraceExecutor) {
         var live = LiveSpans(capacity: 64)
         defer { live.deallocate() }
-        var window = PlanSource.Window()
+        var window = PlanPool.Window()
         while !control.isStopped, TraceClock.monotonicNs < deadlineNs {
-            guard source.claim(&window, arrivalsMax: arrivalsMax) else { return true }
+            guard pool.claim(&window, arrivalsMax: arrivalsMax) else { return }
             live.reserve(window.batch.spansPerTraceMax)
             replay(window, &executor, live)
-            control.add(
-                executor.takeProgress(), dropped: UInt64(window.batch.droppedArrivals))
+            control.add(executor.takeProgress())
         }
-        return false
     }
 
     private mutating func replay(
-        _ window: PlanSource.Window, _ executor: inout TraceExecutor, _ live: LiveSpans
+        _ window: PlanPool.Window, _ executor: inout TraceExecutor, _ live: LiveSpans
     ) {
+        executor.firstIndex = window.firstIndex
         unsafe window.batch.events.withUnsafeBufferPointer { events in
             unsafe window.batch.text.withUnsafeBufferPointer { text in
                 // A batch without texts has no address; nothing reads through this one.
@@ -47,9 +44,15 @@ struct SimulatedWorker {
                     }
                     executor.counters.traces &+= UInt64(plan.rootCount)
                     if expectation != nil {
-                        let sum = unsafe expectation?.semanticSum(
-                            events, plan.events, index: index, startUnixNano: startUnixNano,
-                            text: window.batch.text, cipher: executor.cipher, spans: live.spans)
+                        let head = TraceHead(
+                            index: index, startNs: window.startNs &+ plan.startNs, intendedNs: 0)
+                        expectation?.begin(0, head)
+                        for place in plan.events {
+                            unsafe expectation?.add(events[place], 0, text)
+                        }
+                        let sum = unsafe expectation?.finish(
+                            0, cipher: executor.cipher, firstIndex: window.firstIndex,
+                            spans: live.spans)
                         executor.counters.semanticSum &+= sum ?? 0
                     }
                 }
