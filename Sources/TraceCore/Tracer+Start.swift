@@ -21,17 +21,20 @@ extension Tracer {
         guard sampler.isSimple(for: .empty), let producer = unsafe readyForUsual() else {
             return nil
         }
+        // In the order of `start`, and kept only with the span: a root that finds no slot here draws the same ids
+        // there, and is decided on once. Two decisions would keep it with the ratio's square.
         var ids = unsafe producer.pointee.ids
-        let traceID = TraceID(high: ids.next(), low: ids.nextNonZero())
         let spanID = SpanID(rawValue: ids.nextNonZero())
-        unsafe producer.pointee.ids = ids
+        let traceID = TraceID(high: ids.nextNonZero(), low: ids.nextNonZero())
         guard sampler.keepsRoot(traceLow: traceID.low) else {
+            unsafe producer.pointee.ids = ids
             unsafe ProducerCounters.bump(producer.pointee.counters.startCalls)
             unsafe ProducerCounters.bump(producer.pointee.counters.notRecordedSampler)
             return ActiveSpan(
                 context: SpanContext(traceID: traceID, spanID: spanID, flags: .random))
         }
         guard let slot = unsafe producer.pointee.slots.head else { return nil }
+        unsafe producer.pointee.ids = ids
         return unsafe begin(
             slot, producer,
             SpanContext(traceID: traceID, spanID: spanID, flags: [.random, .sampled]), name, kind,
