@@ -107,6 +107,9 @@ bool tracemill_gate_wait_until(struct tracemill_gate *gate, uint64_t deadline_ns
 void tracemill_gate_broadcast(struct tracemill_gate *gate) {
     pthread_cond_broadcast(&gate->condition);
 }
+void tracemill_gate_signal(struct tracemill_gate *gate) {
+    pthread_cond_signal(&gate->condition);
+}
 
 int tracemill_eventfd_new(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 void tracemill_eventfd_signal(int fd) {
@@ -132,5 +135,31 @@ void tracemill_random_bytes(void *bytes, uint64_t count) {
         }
         at += n;
         count -= (uint64_t)n;
+    }
+}
+
+struct tracemill_literal tracemill_literals[TRACEMILL_LITERALS_MAX];
+// Only `tracemill_literal_add` touches it. A quarter stays empty, so that a search ends soon.
+static int64_t literal_count;
+
+const void *tracemill_literal_search(const void *address, int64_t shape) {
+    for (uint64_t place = tracemill_literal_place(address);; place++) {
+        struct tracemill_literal *entry = &tracemill_literals[place % TRACEMILL_LITERALS_MAX];
+        const void *record = __atomic_load_n(&entry->record, __ATOMIC_ACQUIRE);
+        if (!record) return NULL;
+        if (entry->address == address && entry->shape == shape) return record;
+    }
+}
+
+bool tracemill_literal_add(const void *address, int64_t shape, const void *record) {
+    if (literal_count >= TRACEMILL_LITERALS_MAX / 4 * 3) return false;
+    literal_count++;
+    for (uint64_t place = tracemill_literal_place(address);; place++) {
+        struct tracemill_literal *entry = &tracemill_literals[place % TRACEMILL_LITERALS_MAX];
+        if (entry->record) continue;
+        entry->address = address;
+        entry->shape = shape;
+        __atomic_store_n(&entry->record, record, __ATOMIC_RELEASE);
+        return true;
     }
 }

@@ -313,7 +313,7 @@ extension SpanQueue {
             spans += skippedSpans
             (skippedSpans, skippedIdentitySum) = (0, 0)
         }
-        unsafe SpanAdmission.releaseRoom(core, spans: spans)
+        unsafe SpanAdmission.releaseRoom(core, spans: spans) { pendingCount > 0 }
     }
 }
 

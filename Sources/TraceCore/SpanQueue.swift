@@ -78,6 +78,10 @@ import Synchronization
         unsafe core.pointee.shared.pointee.waiters.load(ordering: .sequentiallyConsistent) > 0
     }
 
+    /// Lets threads that wait for room look again, all of them. To be called before anything that takes long while
+    /// spans are pending: a drain wakes one thread only, which may leave room. Exporter thread.
+    public func offerRoom() { unsafe SpanAdmission.offerRoom(core) }
+
     /// Asks to be woken once `spans` are pending. False, with nothing armed, when they already are or
     /// a thread waits for room: do not sleep then. The exporter may be woken before there are so many, and
     /// has to arm again: threads report what they publish a few at a time until a batch is all but full.

@@ -128,6 +128,8 @@ void tracemill_gate_unlock(struct tracemill_gate *);
 void tracemill_gate_wait(struct tracemill_gate *);
 /// Waits until `deadline_ns` of CLOCK_MONOTONIC at the latest. False when that came first.
 bool tracemill_gate_wait_until(struct tracemill_gate *, uint64_t deadline_ns);
+/// Wakes one that waits.
+void tracemill_gate_signal(struct tracemill_gate *);
 void tracemill_gate_broadcast(struct tracemill_gate *);
 
 /// A new non-blocking eventfd, or -1.
@@ -135,6 +137,31 @@ int tracemill_eventfd_new(void);
 void tracemill_eventfd_signal(int fd);
 /// Empties the eventfd; true when it had been signalled.
 bool tracemill_eventfd_take(int fd);
+
+/// Texts that stand in the program itself, found by where they stand: an open-addressed table that only grows.
+/// An entry is whole once `record` is set. `shape` is the text's length, and above it what the record is of.
+#define TRACEMILL_LITERALS_MAX 4096
+struct tracemill_literal {
+    const void *address;
+    int64_t shape;
+    const void *record;
+};
+extern struct tracemill_literal tracemill_literals[TRACEMILL_LITERALS_MAX];
+
+static inline uint64_t tracemill_literal_place(const void *address) {
+    return ((uint64_t)(uintptr_t)address * 0x9E3779B97F4A7C15u) >> 52;
+}
+
+/// The record of the text at `address`, if it stands in its first place; else NULL. Any thread.
+static inline const void *tracemill_literal_find(const void *address, int64_t shape) {
+    const struct tracemill_literal *entry = &tracemill_literals[tracemill_literal_place(address)];
+    const void *record = __atomic_load_n(&entry->record, __ATOMIC_ACQUIRE);
+    return record && entry->address == address && entry->shape == shape ? record : NULL;
+}
+/// The same wherever it stands. Any thread.
+const void *tracemill_literal_search(const void *address, int64_t shape);
+/// Adds a text that is not there. One thread at a time. False when the table is full.
+bool tracemill_literal_add(const void *address, int64_t shape, const void *record);
 
 /// Fills `bytes` from getrandom(2).
 void tracemill_random_bytes(void *bytes, uint64_t count);

@@ -224,6 +224,7 @@ final class ExportLoop {
         case .custom(let custom):
             let request = unsafe RawSpan(_unsafeBytes: slot.body.bytes)
             let endNs = min(deadlineNs, shutdownDeadlineNs ?? .max)
+            queue.offerRoom()
             let timeoutMs =
                 endNs == .max ? Int.max : MonotonicTime.millisecondsLeft(until: endNs, nowNs: nowNs)
             let outcome = custom.export(request: request, spanCount: spans, timeoutMs: timeoutMs)
@@ -291,6 +292,7 @@ final class ExportLoop {
                 if let dueNs = chore.nextDueNs { untilNs = min(untilNs ?? .max, dueNs) }
             }
         }
+        queue.offerRoom()
         let isSignalled: Bool
         switch exporter {
         case .http(let http):
