@@ -1,49 +1,56 @@
 // Attributes and events named where they are set: by a literal, with nothing to declare before, or by a text
-// made at run time, which is not interned. A few nanoseconds dearer than an `AttributeKey` made once, since the
-// key is hashed each time.
+// made at run time. A literal is interned when it is first seen and found by its address from then on, so it costs about
+// what an `AttributeKey` made once does; a text made at run time is hashed each time.
 import CThread
 
 extension ActiveSpan {
     public func setAttribute(_ key: StaticString, _ value: Int) {
-        key.withKeyBytes { key in
-            if !addUsual(key, int: value) { addUnusual(key, int: value) }
-        }
+        guard unsafe slot != nil else { return }
+        let key = AttributeKey(literal: key)
+        if addUsual(key, int: value) { return }
+        addUnusual(key, int: value)
     }
 
     public func setAttribute(_ key: StaticString, _ value: Double) {
-        key.withKeyBytes { key in
-            if !addUsual(key, double: value) { addUnusual(key, double: value) }
-        }
+        guard unsafe slot != nil else { return }
+        let key = AttributeKey(literal: key)
+        if addUsual(key, double: value) { return }
+        addUnusual(key, double: value)
     }
 
     public func setAttribute(_ key: StaticString, _ value: Bool) {
-        key.withKeyBytes { key in
-            if !addUsual(key, bool: value) { addUnusual(key, bool: value) }
-        }
+        guard unsafe slot != nil else { return }
+        let key = AttributeKey(literal: key)
+        if addUsual(key, bool: value) { return }
+        addUnusual(key, bool: value)
     }
 
     public func setAttribute(_ key: StaticString, _ value: StaticString) {
-        key.withKeyBytes { key in value.withUTF8Buffer { unsafe setUTF8(key, $0) } }
+        guard unsafe slot != nil else { return }
+        let key = AttributeKey(literal: key)
+        value.withUTF8Buffer { unsafe setUTF8(key, $0) }
     }
 
     /// A string made at run time.
     public func setAttribute(_ key: StaticString, string value: String) {
         guard unsafe slot != nil else { return }
-        key.withKeyBytes { key in unsafe value.withLentUTF8 { unsafe setUTF8(key, $0) } }
+        let key = AttributeKey(literal: key)
+        unsafe value.withLentUTF8 { unsafe setUTF8(key, $0) }
     }
 
     /// A value of any type; the arrays, and bytes, come this way alone. Disfavoured, so that a literal goes
     /// to the setter for its type.
     @_disfavoredOverload
     public func setAttribute(_ key: StaticString, _ value: AttributeValue) {
-        key.withKeyBytes { set($0, value) }
+        guard unsafe slot != nil else { return }
+        set(AttributeKey(literal: key).keyBytes, value)
     }
 
-    /// An attribute whose key is data, such as a header's name: interned keys would stay for ever.
+    /// An attribute whose key is data, such as a header's name. Only the first 512 keys of a process are kept.
     public func setAttribute(named key: String, _ value: AttributeValue) {
         guard isRecording else { return }
         unsafe key.withLentUTF8 { utf8 in
-            if let bytes = unsafe KeyBytes(lent: utf8) { set(bytes, value) }
+            if let bytes = unsafe KeyBytes(data: utf8) { set(bytes, value) }
         }
     }
 
@@ -60,7 +67,8 @@ extension ActiveSpan {
     public func addEvent(
         _ name: StaticString, at timeUnixNano: UInt64? = nil, attributes: SpanAttributes? = nil
     ) {
-        name.withUTF8Buffer { unsafe addEvent($0, at: timeUnixNano, attributes) }
+        guard unsafe slot != nil else { return }
+        addEvent(SpanName(literal: name), at: timeUnixNano, attributes: attributes)
     }
 
     private func addEvent(
@@ -79,24 +87,17 @@ extension ActiveSpan {
 }
 
 extension KeyBytes {
-    /// A key that is only there for the call; nil for an empty one, which is none.
-    @inline(__always)
-    fileprivate init?(lent utf8: UnsafeBufferPointer<UInt8>) {
+    /// A key that is data: interned already, or only there for the call; nil for an empty one, which is none.
+    fileprivate init?(data utf8: UnsafeBufferPointer<UInt8>) {
         guard let base = utf8.baseAddress, utf8.count > 0 else { return nil }
+        let bytes = UnsafeRawBufferPointer(utf8)
+        if let record = unsafe KeyNumbers.record(of: bytes) {
+            self = unsafe AttributeKey(record: record).keyBytes
+            return
+        }
         unsafe pointer = unsafe UnsafeRawPointer(base)
         count = utf8.count
         usualCount = count
-        filterBit = unsafe FilterBit(key: pointer, count)
-        isInterned = false
-    }
-}
-
-extension StaticString {
-    /// A literal of one character may have no address of its own; then it gets one here.
-    @inline(__always)
-    fileprivate func withKeyBytes(_ body: (KeyBytes) -> Void) {
-        withUTF8Buffer { utf8 in
-            if let bytes = unsafe KeyBytes(lent: utf8) { body(bytes) }
-        }
+        filterBit = unsafe KeyNumbers.filterBit(of: bytes)
     }
 }

@@ -8,7 +8,7 @@ extension ActiveSpan {
     /// any other.
     @inline(__always)
     private func addUsual(
-        _ key: KeyBytes, valueCount: Int, _ writeValue: (inout Cursor) -> Void
+        _ key: AttributeKey, valueCount: Int, _ writeValue: (inout Cursor) -> Void
     ) -> Bool {
         guard let slot = unsafe slot else { return true }
         let starter = unsafe starter.unsafelyUnwrapped
@@ -32,7 +32,7 @@ extension ActiveSpan {
     // MARK: The usual way
 
     @inline(__always)
-    func addUsual(_ key: KeyBytes, int value: Int) -> Bool {
+    func addUsual(_ key: AttributeKey, int value: Int) -> Bool {
         let bits = UInt64(bitPattern: Int64(value))
         let varint = ShortVarint(bits)
         return unsafe addUsual(key, valueCount: varint.count &+ 1) {
@@ -43,7 +43,7 @@ extension ActiveSpan {
     }
 
     @inline(__always)
-    func addUsual(_ key: KeyBytes, double value: Double) -> Bool {
+    func addUsual(_ key: AttributeKey, double value: Double) -> Bool {
         unsafe addUsual(key, valueCount: ValueBytes.doubleCount) {
             unsafe Wire.twoBytes(UInt8(ValueBytes.doubleCount), Wire.anyValueDoubleTag, &$0)
             unsafe Wire.fixed64(value.bitPattern, &$0)
@@ -51,7 +51,7 @@ extension ActiveSpan {
     }
 
     @inline(__always)
-    func addUsual(_ key: KeyBytes, bool value: Bool) -> Bool {
+    func addUsual(_ key: AttributeKey, bool value: Bool) -> Bool {
         unsafe addUsual(key, valueCount: ValueBytes.boolCount) {
             unsafe Wire.twoBytes(UInt8(ValueBytes.boolCount), Wire.anyValueBoolTag, &$0)
             unsafe Wire.byte(value ? 1 : 0, &$0)
@@ -59,7 +59,7 @@ extension ActiveSpan {
     }
 
     @inline(__always)
-    func addUsual(_ key: KeyBytes, utf8: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    func addUsual(_ key: AttributeKey, utf8: UnsafePointer<UInt8>, _ count: Int) -> Bool {
         unsafe addUsual(key, valueCount: count &+ 2) {
             unsafe Wire.twoBytes(UInt8(truncatingIfNeeded: count &+ 2), Wire.anyValueStringTag, &$0)
             unsafe Wire.byte(UInt8(truncatingIfNeeded: count), &$0)
@@ -123,13 +123,6 @@ extension ActiveSpan {
     @inline(__always)
     func setUTF8(_ key: AttributeKey, _ utf8: UnsafeBufferPointer<UInt8>) {
         guard let start = utf8.baseAddress else { return setEmptyText(key.keyBytes) }
-        if unsafe addUsual(key.keyBytes, utf8: start, utf8.count) { return }
-        unsafe addUnusual(key, utf8: start, utf8.count)
-    }
-
-    @inline(__always)
-    func setUTF8(_ key: KeyBytes, _ utf8: UnsafeBufferPointer<UInt8>) {
-        guard let start = utf8.baseAddress else { return setEmptyText(key) }
         if unsafe addUsual(key, utf8: start, utf8.count) { return }
         unsafe addUnusual(key, utf8: start, utf8.count)
     }

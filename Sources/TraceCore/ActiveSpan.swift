@@ -67,17 +67,17 @@ import Synchronization
     }
 
     public func setAttribute(_ key: AttributeKey, _ value: Int) {
-        if addUsual(key.keyBytes, int: value) { return }
+        if addUsual(key, int: value) { return }
         addUnusual(key, int: value)
     }
 
     public func setAttribute(_ key: AttributeKey, _ value: Double) {
-        if addUsual(key.keyBytes, double: value) { return }
+        if addUsual(key, double: value) { return }
         addUnusual(key, double: value)
     }
 
     public func setAttribute(_ key: AttributeKey, _ value: Bool) {
-        if addUsual(key.keyBytes, bool: value) { return }
+        if addUsual(key, bool: value) { return }
         addUnusual(key, bool: value)
     }
 
@@ -92,7 +92,7 @@ import Synchronization
 
     @usableFromInline
     func setLiteral(_ key: AttributeKey, _ utf8: UnsafePointer<UInt8>, _ count: Int) {
-        if unsafe addUsual(key.keyBytes, utf8: utf8, count) { return }
+        if unsafe addUsual(key, utf8: utf8, count) { return }
         unsafe addUnusual(key, utf8: utf8, count)
     }
 

@@ -119,7 +119,8 @@ public struct SpanAttributes: Sendable {
                 let keyBytes = unsafe base + key.lowerBound
                 unsafe insert(
                     Array(UnsafeRawBufferPointer(rebasing: bytes[entry])), key: keyBytes, key.count,
-                    filterBit: FilterBit(key: keyBytes, key.count))
+                    filterBit: KeyNumbers.filterBit(
+                        of: UnsafeRawBufferPointer(start: keyBytes, count: key.count)))
             }
         }
     }
@@ -230,8 +231,7 @@ enum EntryWalker {
 
     /// The last byte first: keys of one family differ in their ends.
     @inline(__always)
-    private static func isEqual(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Bool
-    {
+    static func isEqual(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ count: Int) -> Bool {
         guard count > 0 else { return true }
         let last = count &- 1
         return unsafe a.load(fromByteOffset: last, as: UInt8.self)

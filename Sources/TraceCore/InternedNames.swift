@@ -21,12 +21,16 @@ struct InternedText {
     /// From the record's start to the text's; tag and length of the field stand right before the text.
     static let textOffset = 48
 
-    init(_ text: [UInt8]) {
-        count = text.count
-        usualCount = (1...125).contains(text.count) ? text.count : 1 << 32
-        filterBit = unsafe text.withUnsafeBytes { bytes in
-            unsafe bytes.baseAddress.map { unsafe FilterBit(key: $0, bytes.count) } ?? FilterBit(0)
-        }
+    init(count: Int, filterBit: FilterBit) {
+        self.count = count
+        usualCount = (1...125).contains(count) ? count : 1 << 32
+        self.filterBit = filterBit
+    }
+
+    /// The bytes of the text whose record this is.
+    @inline(__always)
+    static func bytes(_ record: UnsafePointer<InternedText>) -> UnsafeRawPointer {
+        unsafe UnsafeRawPointer(record) + textOffset
     }
 }
 
@@ -37,24 +41,84 @@ enum InternTable {
 
     /// The text as the field with that tag: tag and length stand right before the text, so that a span takes
     /// the whole field in one copy, and behind the text stands the tag of a KeyValue's value.
-    static func field(_ tag: UInt8, _ text: String) -> UnsafePointer<InternedText> {
-        let text = Array(text.utf8)
+    ///
+    /// - Parameter literal: where the text stands in the program, if it does: then it is found there from now on.
+    static func field(
+        _ tag: UInt8, _ text: [UInt8], literal: UnsafeRawPointer? = nil
+    ) -> UnsafePointer<InternedText> {
         let head = [tag] + MessageBytes.varint(UInt64(text.count))
         return unsafe table.withLock { table in
             if let known = table[head + text],
                 let pointer = unsafe UnsafePointer<InternedText>(bitPattern: known)
             {
+                unsafe addLiteral(literal, tag, pointer)
                 return unsafe pointer
             }
             let bytes = head + text + [Wire.keyValueValueTag]
             let byteCount = InternedText.textOffset + bytes.count + 2 * Wire.slackBytes
             let record = UnsafeMutableRawPointer.allocate(byteCount: byteCount, alignment: 16)
             unsafe record.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
-            unsafe record.initializeMemory(as: InternedText.self, to: InternedText(text))
+            let isKey = tag == Wire.keyValueKeyTag
+            unsafe record.initializeMemory(
+                as: InternedText.self,
+                to: InternedText(
+                    count: text.count,
+                    filterBit: isKey ? KeyNumbers.nextBit(for: text) : FilterBit(number: 0)))
             unsafe (record + InternedText.textOffset - head.count).copyMemory(
                 from: bytes, byteCount: bytes.count)
             table[head + text] = UInt(bitPattern: record)
-            return unsafe UnsafePointer(record.assumingMemoryBound(to: InternedText.self))
+            let pointer = unsafe UnsafePointer(record.assumingMemoryBound(to: InternedText.self))
+            if isKey { unsafe KeyNumbers.add(pointer) }
+            unsafe addLiteral(literal, tag, pointer)
+            return unsafe pointer
+        }
+    }
+
+    /// The text that a literal stands for as that field: found by its address, interned when it is first seen.
+    @inline(__always)
+    static func field(_ tag: UInt8, literal: StaticString) -> UnsafePointer<InternedText> {
+        if literal.hasPointerRepresentation,
+            let found = unsafe tracemill_literal_find(
+                literal.utf8Start, shape(tag, literal.utf8CodeUnitCount))
+        {
+            return unsafe found.assumingMemoryBound(to: InternedText.self)
+        }
+        return unsafe searchedField(tag, literal)
+    }
+
+    @inline(never)
+    private static func searchedField(
+        _ tag: UInt8, _ literal: StaticString
+    ) -> UnsafePointer<InternedText> {
+        // A literal of one character need not stand anywhere.
+        let address =
+            unsafe literal.hasPointerRepresentation ? UnsafeRawPointer(literal.utf8Start) : nil
+        if let address = unsafe address,
+            let found = unsafe tracemill_literal_search(
+                address, shape(tag, literal.utf8CodeUnitCount))
+        {
+            return unsafe found.assumingMemoryBound(to: InternedText.self)
+        }
+        return literal.withUTF8Buffer {
+            unsafe field(tag, Array($0), literal: address)
+        }
+    }
+
+    /// What tells a literal from another at the same address.
+    @inline(__always)
+    private static func shape(_ tag: UInt8, _ count: Int) -> Int64 {
+        Int64(count &<< 8 | Int(tag))
+    }
+
+    // With the lock held.
+    private static func addLiteral(
+        _ address: UnsafeRawPointer?, _ tag: UInt8, _ record: UnsafePointer<InternedText>
+    ) {
+        guard let address = unsafe address else { return }
+        let shape = unsafe shape(tag, record.pointee.count)
+        if unsafe tracemill_literal_search(address, shape) == nil {
+            // Where the table is full, the text goes on being looked up by its bytes.
+            _ = unsafe tracemill_literal_add(address, shape, record)
         }
     }
 }
@@ -65,14 +129,20 @@ enum InternTable {
     let record: UnsafePointer<InternedText>
 
     /// Interns `name`. Any thread; takes a lock and may allocate.
-    public init(_ name: String) { unsafe record = unsafe InternTable.field(Wire.spanNameTag, name) }
+    public init(_ name: String) {
+        unsafe record = unsafe InternTable.field(Wire.spanNameTag, Array(name.utf8))
+    }
+
+    /// The name that a literal stands for, interned when it is first seen.
+    @inline(__always)
+    init(literal name: StaticString) {
+        unsafe record = unsafe InternTable.field(Wire.spanNameTag, literal: name)
+    }
 
     /// UTF-8 without tag or length.
     @inline(__always)
     var bytes: InternedBytes {
-        unsafe InternedBytes(
-            pointer: UnsafeRawPointer(record) + InternedText.textOffset,
-            count: record.pointee.count)
+        unsafe InternedBytes(pointer: InternedText.bytes(record), count: record.pointee.count)
     }
 }
 
@@ -84,15 +154,21 @@ enum InternTable {
     /// Interns `key`. Any thread; takes a lock and may allocate. An empty key is legal on the wire but
     /// OpenTelemetry asks for a non-empty one: setting it does nothing.
     public init(_ key: String) {
-        unsafe record = unsafe InternTable.field(Wire.keyValueKeyTag, key)
+        unsafe record = unsafe InternTable.field(Wire.keyValueKeyTag, Array(key.utf8))
+    }
+
+    init(record: UnsafePointer<InternedText>) { unsafe self.record = unsafe record }
+
+    /// The key that a literal stands for, interned when it is first seen.
+    @inline(__always)
+    init(literal key: StaticString) {
+        unsafe record = unsafe InternTable.field(Wire.keyValueKeyTag, literal: key)
     }
 
     /// UTF-8 without tag or length.
     @inline(__always)
     var bytes: InternedBytes {
-        unsafe InternedBytes(
-            pointer: UnsafeRawPointer(record) + InternedText.textOffset,
-            count: record.pointee.count)
+        unsafe InternedBytes(pointer: InternedText.bytes(record), count: record.pointee.count)
     }
 
     @inline(__always)
@@ -101,9 +177,9 @@ enum InternTable {
     @inline(__always)
     var keyBytes: KeyBytes {
         unsafe KeyBytes(
-            pointer: UnsafeRawPointer(record) + InternedText.textOffset,
-            count: record.pointee.count, usualCount: record.pointee.usualCount,
-            filterBit: record.pointee.filterBit, isInterned: true)
+            pointer: InternedText.bytes(record), count: record.pointee.count,
+            usualCount: record.pointee.usualCount,
+            filterBit: record.pointee.filterBit)
     }
 }
 
@@ -114,62 +190,4 @@ enum InternTable {
     /// See `InternedText`.
     let usualCount: Int
     let filterBit: FilterBit
-    /// It stands as `InternTable.field` makes it, and copies may read past it.
-    let isInterned: Bool
-}
-
-/// Three bits in one of the eight words of a key filter (a blocked Bloom filter; Putze, Sanders and Singler, "Cache-,
-/// hash- and space-efficient Bloom filters", 2007).
-struct FilterBit: Hashable {
-    var word: Int
-    var mask: UInt64
-
-    /// - Parameter hash: its lowest 21 bits count.
-    @inline(__always)
-    init(_ hash: UInt64) {
-        word = Int(hash & 7)
-        mask = 1 &<< (hash >> 3) | 1 &<< (hash >> 9) | 1 &<< (hash >> 15)
-    }
-
-    /// By a cheap hash of a key: its length, its first and its last eight bytes, folded by one multiplication
-    /// to 128 bits, so that keys that differ in one character only still part ways.
-    @inline(__always)
-    init(key bytes: UnsafeRawPointer, _ count: Int) {
-        var head: UInt64 = 0
-        var tail: UInt64 = 0
-        if count >= 8 {
-            head = unsafe bytes.loadUnaligned(as: UInt64.self)
-            tail = unsafe bytes.loadUnaligned(fromByteOffset: count &- 8, as: UInt64.self)
-        } else {
-            for index in 0..<count {
-                head = unsafe head << 8 | UInt64(bytes.load(fromByteOffset: index, as: UInt8.self))
-            }
-        }
-        let length = UInt64(truncatingIfNeeded: count) &* 0x1656_67B1_9E37_79F9
-        let product = (head ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(
-            by: tail ^ 0xC2B2_AE3D_27D4_EB4F ^ length)
-        let folded = (product.high ^ product.low) &* 0x9E37_79B9_7F4A_7C15
-        self.init((folded ^ folded >> 32) >> 10)
-    }
-}
-
-/// 512 bits that say which keys a span surely has not got: of a span's 128 attributes five are looked for in vain, of 64
-/// hardly ever one. Twice as many would make lists of attributes too large to be passed on in registers.
-struct KeyFilter: Sendable {
-    private var words = InlineArray<8, UInt64>(repeating: 0)
-
-    @inline(__always)
-    func mayContain(_ bit: FilterBit) -> Bool {
-        unsafe words[unchecked: bit.word] & bit.mask == bit.mask
-    }
-
-    @inline(__always)
-    mutating func insert(_ bit: FilterBit) { unsafe words[unchecked: bit.word] |= bit.mask }
-
-    /// Clears a filter in place: as a value it would be made elsewhere and copied.
-    @inline(__always)
-    static func clear(_ filter: UnsafeMutablePointer<KeyFilter>) {
-        let bytes = UnsafeMutableRawPointer(filter)
-        unsafe bytes.storeBytes(of: .zero, as: SIMD64<UInt8>.self)
-    }
 }

@@ -10,8 +10,10 @@ enum SlotWriter {
     /// - Parameter writeValue: writes the value's length, one byte, and its `valueCount` bytes.
     @inline(__always)
     static func addUsualAttribute(
-        _ slot: SlotPointer, _ key: KeyBytes, valueCount: Int, _ writeValue: (inout Cursor) -> Void
+        _ slot: SlotPointer, _ key: AttributeKey, valueCount: Int,
+        _ writeValue: (inout Cursor) -> Void
     ) -> Bool {
+        let key = key.keyBytes
         let messageCount = key.usualCount &+ valueCount &+ 4
         guard messageCount < 128, unsafe !slot.pointee.filter.mayContain(key.filterBit) else {
             return false
@@ -24,20 +26,11 @@ enum SlotWriter {
         var cursor = unsafe slot.pointee.chain.cursor
         unsafe slot.pointee.chain.room = rest
         // Tag and length of the entry; the key's field; the value's tag and length.
-        if key.isInterned {
-            unsafe cursor.storeBytes(
-                of: UInt16(truncatingIfNeeded: Int(Wire.spanAttributesTag) | messageCount << 8)
-                    .littleEndian, as: UInt16.self)
-            unsafe cursor += 2
-            unsafe Wire.copyPadded(key.pointer - 2, key.usualCount &+ 3, &cursor)
-        } else {
-            unsafe Wire.fixed32(
-                UInt32(
-                    truncatingIfNeeded: Int(Wire.spanAttributesTag) | messageCount << 8
-                        | Int(Wire.keyValueKeyTag) << 16 | key.count << 24), &cursor)
-            unsafe Wire.copy(key.pointer, key.count, &cursor)
-            unsafe Wire.byte(Wire.keyValueValueTag, &cursor)
-        }
+        unsafe cursor.storeBytes(
+            of: UInt16(truncatingIfNeeded: Int(Wire.spanAttributesTag) | messageCount << 8)
+                .littleEndian, as: UInt16.self)
+        unsafe cursor += 2
+        unsafe Wire.copyPadded(key.pointer - 2, key.usualCount &+ 3, &cursor)
         unsafe writeValue(&cursor)
         return true
     }
@@ -194,7 +187,8 @@ enum SlotWriter {
             let base = bytes.baseAddress!
             unsafe EntryWalker.forEachAttribute(in: base, from: 0, to: bytes.count) { entry, key in
                 let keyBytes = unsafe base + key.lowerBound
-                let filterBit = unsafe FilterBit(key: keyBytes, key.count)
+                let filterBit = unsafe KeyNumbers.filterBit(
+                    of: UnsafeRawBufferPointer(start: keyBytes, count: key.count))
                 let whole = unsafe UnsafeRawBufferPointer(rebasing: bytes[entry])
                 if needsCutting,
                     let cut = unsafe cutEntry(whole, key.count, limits.attributeValueLength)

@@ -145,21 +145,22 @@ public struct SpanLink: Sendable {
         return start(name.nameBytes, kind, parent, nil, nil, nil, [])
     }
 
-    /// Starts a span named by a literal.
+    /// Starts a span named by a literal, which is interned when it is first seen.
+    public func startSpan(
+        _ name: StaticString, kind: SpanKind = .internal, parent: SpanContext? = nil
+    ) -> ActiveSpan {
+        startSpan(SpanName(literal: name), kind: kind, parent: parent)
+    }
+
+    /// The same with what else there is to say at a start.
     public func startSpan(
         _ name: StaticString, kind: SpanKind = .internal, parent: SpanContext? = nil,
         at startTimeUnixNano: UInt64? = nil, identity: SpanIdentity? = nil,
         attributes: SpanAttributes? = nil, links: [SpanLink] = []
     ) -> ActiveSpan {
-        guard name.hasPointerRepresentation else {
-            return startSpan(
-                named: String(name.unicodeScalar), kind: kind, parent: parent,
-                at: startTimeUnixNano, identity: identity, attributes: attributes, links: links)
-        }
-        return unsafe start(
-            NameBytes(
-                pointer: UnsafeRawPointer(name.utf8Start), count: name.utf8CodeUnitCount,
-                .literal), kind, parent, startTimeUnixNano, identity, attributes, links)
+        startSpan(
+            SpanName(literal: name), kind: kind, parent: parent, at: startTimeUnixNano,
+            identity: identity, attributes: attributes, links: links)
     }
 
     /// Starts a span whose name is made at run time; its bytes are copied.
