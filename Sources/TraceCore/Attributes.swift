@@ -63,14 +63,23 @@ public struct SpanAttributes: Sendable {
 
     /// The value of `key`; nil when it is not there. Linear in the list.
     public subscript(key: AttributeKey) -> AttributeValue? {
-        guard filter.mayContain(key.filterBit) else { return nil }
+        unsafe withEncodedValue(of: key) { value in
+            unsafe value.map { unsafe AttributeValue(encoded: Array($0)[...]) }
+        }
+    }
+
+    /// Lends the encoded AnyValue of `key`; nil when it is not there. Linear in the list; allocates nothing.
+    func withEncodedValue<Result>(
+        of key: AttributeKey, _ body: (UnsafeRawBufferPointer?) -> Result
+    ) -> Result {
+        guard filter.mayContain(key.filterBit) else { return body(nil) }
         return unsafe entries.withUnsafeBytes { bytes in
             guard let base = bytes.baseAddress,
                 let entry = unsafe EntryWalker.find(
                     key.bytes.pointer, key.bytes.count, in: base, from: 0, to: bytes.count)
-            else { return nil }
-            return unsafe AttributeValue(
-                encoded: entries[EntryWalker.valueRange(in: base, entry, key.bytes.count)])
+            else { return body(nil) }
+            let value = unsafe EntryWalker.valueRange(in: base, entry, key.bytes.count)
+            return unsafe body(UnsafeRawBufferPointer(rebasing: bytes[value]))
         }
     }
 

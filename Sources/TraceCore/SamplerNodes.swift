@@ -109,6 +109,9 @@ class SamplerNode: @unchecked Sendable {
         fatalError("tracemill: a sampler without a rule")
     }
 
+    /// The bucket that is all the sampler looks at for that kind of parent; nil when there is more to it.
+    func bucket(branch: Int) -> TokenBucket? { nil }
+
     static func compile(_ sampler: Sampler) -> SamplerNode {
         switch sampler {
         case .alwaysOn: ThresholdNode(0, .pass)
@@ -197,14 +200,21 @@ private final class ParentBasedNode: SamplerNode, @unchecked Sendable {
 
     @inline(__always)
     private func ask(_ scene: borrowing SamplingScene) -> SamplingChoice {
-        switch scene.branch {
-        case 0: root.choose(scene)
-        case 1: remoteSampled.choose(scene)
-        case 2: remoteNotSampled.choose(scene)
-        case 3: localSampled.choose(scene)
-        default: localNotSampled.choose(scene)
+        node(scene.branch).choose(scene)
+    }
+
+    @inline(__always)
+    private func node(_ branch: Int) -> SamplerNode {
+        switch branch {
+        case 0: root
+        case 1: remoteSampled
+        case 2: remoteNotSampled
+        case 3: localSampled
+        default: localNotSampled
         }
     }
+
+    override func bucket(branch: Int) -> TokenBucket? { node(branch).bucket(branch: branch) }
 }
 
 /// Records what another drops.
@@ -228,6 +238,8 @@ private final class RateLimitingNode: SamplerNode, @unchecked Sendable {
     override func choose(_ scene: borrowing SamplingScene) -> SamplingChoice {
         SamplingChoice(keeps: bucket.take(at: scene.nowUnixNano), .eraseThreshold)
     }
+
+    override func bucket(branch: Int) -> TokenBucket? { bucket }
 }
 
 private final class AdaptiveNode: SamplerNode, @unchecked Sendable {

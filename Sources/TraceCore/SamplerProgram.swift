@@ -23,7 +23,7 @@ struct SamplerProgram: Sendable {
         looksAtSpan = Self.looksAtSpan(sampler)
         looksAtTime = looksAtSpan || Self.limitsRate(sampler)
         node = SamplerNode.compile(sampler)
-        rules = SamplerBranchRules(sampler)
+        rules = SamplerBranchRules(sampler, node)
         warning = Self.hasRatioBelowRemote(sampler, isRemote: true) ? WarningOnce(warn) : nil
         for branch in 0..<5 {
             if let threshold = Self.threshold(sampler, branch) {
@@ -149,23 +149,29 @@ struct SamplerProgram: Sendable {
     func decide(
         parent: SpanContext?, traceID: TraceID, nowUnixNano: UInt64
     ) -> SamplingVerdict {
-        if let verdict = decideInPlace(parent, traceID) { return verdict }
+        if let verdict = decideInPlace(parent, traceID, nowUnixNano) { return verdict }
         return decide(SamplingScene(parent: parent, traceID: traceID, nowUnixNano: nowUnixNano))
     }
 
     /// Decides where that takes one comparison; else nil.
     @inline(__always)
-    func decideInPlace(_ parent: SpanContext?, _ traceID: TraceID) -> SamplingVerdict? {
+    func decideInPlace(
+        _ parent: SpanContext?, _ traceID: TraceID, _ nowUnixNano: UInt64
+    ) -> SamplingVerdict? {
         guard let parent, parent.isValid || !parent.flags.isEmpty else {
-            return rules[0].decide(traceID, parentState: .empty)
+            return rules[0].decide(traceID, parentState: .empty, nowUnixNano: nowUnixNano)
         }
-        guard parent.isValid, parent.flags.isPlain, !parent.traceState.hasOTelMember else {
-            return nil
-        }
+        let state = parent.traceState
+        guard parent.isValid, parent.flags.isPlain,
+            !state.hasOTelMember || state.isThresholdAlone
+        else { return nil }
         if let warning, parent.isRemote { warning.give() }
-        let remote = parent.isSampled ? 1 : 2
-        return rules[parent.isRemote ? remote : remote &+ 2].decide(
-            traceID, parentState: parent.traceState)
+        let isSampled = parent.isSampled
+        let remote = isSampled ? 1 : 2
+        let rule = rules[parent.isRemote ? remote : remote &+ 2]
+        return state.hasOTelMember
+            ? rule.decide(traceID, parentThreshold: state, isParentSampled: isSampled)
+            : rule.decide(traceID, parentState: state, nowUnixNano: nowUnixNano)
     }
 
     @inline(__always)

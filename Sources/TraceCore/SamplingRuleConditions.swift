@@ -1,5 +1,6 @@
 // The conditions of a sampling rule, compiled: names to bytes, values to their encoded form, so that asking
 // allocates nothing unless a condition of the user's own is there.
+import Glibc
 
 /// A compiled rule: when it applies, and what is asked then.
 final class SamplingRuleNode: Sendable {
@@ -59,7 +60,7 @@ final class SamplingRuleNode: Sendable {
 private struct AttributeTest: Sendable {
     private let key: AttributeKey
     /// Encoded AnyValue messages; nil: any value will do.
-    private let values: Set<[UInt8]>?
+    private let values: [[UInt8]]?
     private let patterns: [BytePattern]
 
     init(_ condition: SamplingRule.AttributeCondition) {
@@ -70,7 +71,7 @@ private struct AttributeTest: Sendable {
             patterns = []
         case .equal(let name, let wanted):
             key = AttributeKey(name)
-            values = Set(wanted.map(\.encoded))
+            values = wanted.map(\.encoded)
             patterns = []
         case .matching(let name, let wanted):
             key = AttributeKey(name)
@@ -80,13 +81,26 @@ private struct AttributeTest: Sendable {
     }
 
     func holds(_ attributes: SpanAttributes) -> Bool {
-        guard let value = attributes[key] else { return false }
-        if let values { return values.contains(value.encoded) }
-        if patterns.isEmpty { return true }
-        guard case .string(var text) = value else { return false }
-        return text.withUTF8 { utf8 in
-            patterns.contains { unsafe $0.matches(UnsafeRawBufferPointer(utf8)) }
+        unsafe attributes.withEncodedValue(of: key) { value in
+            guard let value = unsafe value else { return false }
+            if let values {
+                return values.contains { wanted in
+                    unsafe wanted.count == value.count
+                        && memcmp(wanted, value.baseAddress!, value.count) == 0
+                }
+            }
+            if patterns.isEmpty { return true }
+            guard let text = unsafe Self.text(value) else { return false }
+            return patterns.contains { unsafe $0.matches(text) }
         }
+    }
+
+    /// The bytes of an encoded AnyValue that is a string; nil for any other.
+    private static func text(_ value: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+        guard unsafe value.first == Wire.anyValueStringTag else { return nil }
+        var offset = 1
+        let count = unsafe Wire.readVarint(value.baseAddress!, &offset)
+        return unsafe UnsafeRawBufferPointer(rebasing: value[offset..<offset + count])
     }
 }
 

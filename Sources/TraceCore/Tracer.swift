@@ -187,7 +187,9 @@ public struct SpanLink: Sendable {
         parent: SpanContext?, traceID: TraceID, kind: SpanKind = .internal,
         attributes: SpanAttributes? = nil, at unixNano: UInt64 = 0
     ) -> SamplingDecision {
-        if let verdict = sampler.decideInPlace(parent, traceID) { return verdict.decision }
+        if let verdict = sampler.decideInPlace(parent, traceID, unixNano) {
+            return verdict.decision
+        }
         guard sampler.looksAtSpan else {
             return sampler.decide(parent: parent, traceID: traceID, nowUnixNano: unixNano)
                 .decision

@@ -64,6 +64,39 @@ struct HeapStrings: SpanShape {
     }
 }
 
+/// Five attributes, all texts of 16 to 40 bytes from the heap, lent as UTF-8: what a service does that has the
+/// bytes of a header at hand.
+struct LentTexts: SpanShape {
+    let name = "five lent texts"
+    private let strings = HeapStrings(areAll: true)
+    private let texts = HeapTexts.make(64, bytes: 16...40).map { Array($0.utf8) }
+    private let spanName = SpanName("GET /api/orders/{id}")
+    private let keys = [
+        "http.request.method", "http.route", "http.response.status_code",
+        "http.response.body.size", "cache.hit",
+    ].map { AttributeKey($0) }
+
+    @inline(__always)
+    func make(_ tracer: Tracer, _ number: Int, at unixNano: UInt64?) -> SpanContext {
+        let span = tracer.startSpan(spanName, kind: .server, at: unixNano)
+        set(span, 0, number)
+        set(span, 1, number &+ 21)
+        set(span, 2, number &+ 7)
+        set(span, 3, number &+ 40)
+        set(span, 4, number &+ 51)
+        span.end(at: unixNano.map { $0 + GivenTimes.durationNs })
+        return span.context
+    }
+
+    @inline(__always)
+    private func set(_ span: ActiveSpan, _ key: Int, _ text: Int) {
+        let text = texts[text & 63]
+        span.setAttribute(keys[key], utf8: text.span)
+    }
+
+    func description(of number: Int) -> DescribedSpan { strings.description(of: number) }
+}
+
 /// So many attributes of three kinds by turns: a short text, a number, a flag.
 struct ManyAttributes: SpanShape {
     let name: String

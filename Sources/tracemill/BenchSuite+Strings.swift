@@ -14,6 +14,9 @@ extension BenchSuite {
                     "heapStrings\(count)SpanNs",
                     "\(count.lowercased()) strings of 16–40 bytes from the heap"))
         }
+        try oneThread(
+            LentTexts(),
+            BenchRow("heapTextsLentSpanNs", "five such texts, lent as UTF-8: no reference counts"))
         try twoThreads()
     }
 
