@@ -15,7 +15,7 @@ SOURCES = find $(wildcard Package.swift Sources Tests Benchmarks Examples) -name
 	-not -path '*/Generated/*' -not -path '*/.build*' -print0
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run test tsan lint format bench bench-instructions bench-runtime-calls \
+.PHONY: help install build run scenarios schema test tsan lint format bench bench-instructions bench-runtime-calls \
 	benchmarks shop shop-test interop bench-peers bench-peers-test otlp-definition clean
 
 help: ## List the targets
@@ -30,6 +30,16 @@ build: install ## Build .build/release/tracemill
 
 run: build ## Run a scenario (SCENARIO, by default scenarios/checkout.yaml)
 	$(TRACEMILL) run $(SCENARIO) $(ARGS)
+
+scenarios: build ## Run each scenario of scenarios/ briefly, a line each (ROUND=2s; ARGS=FILE)
+	@.ci/install python3
+	@ROUND=$(or $(ROUND),1s) .ci/scenarios $(TRACEMILL) $(ARGS)
+
+schema: ## Write scenarios/schema.json and the tables of docs/scenarios.md from the key table
+	$(SWIFT) build --jobs $(JOBS) --product tracemill
+	.build/debug/tracemill validate --schema > scenarios/schema.json
+	sed -i '/^### `scenario`$$/,$$d' docs/scenarios.md
+	.build/debug/tracemill validate --key-tables >> docs/scenarios.md
 
 test: install ## Run all tests
 	$(SWIFT) test --disable-xctest --jobs $(JOBS) $(ARGS)

@@ -6,6 +6,22 @@ struct CallWalk {
         var position: SourcePosition
         /// Most times it is taken in one run of the caller.
         var most: Double
+        /// Spans of the caller's that each of them has: a client or producer span, or none.
+        var callerSpans: Double
+    }
+
+    /// The calls of a script.
+    indirect enum Calls {
+        case edge(Edge)
+        case all([Calls])
+        case oneOf([Calls])
+
+        var edges: [Edge] {
+            switch self {
+            case .edge(let edge): [edge]
+            case .all(let parts), .oneOf(let parts): parts.flatMap(\.edges)
+            }
+        }
     }
 
     enum Finding {
@@ -15,7 +31,8 @@ struct CallWalk {
     }
 
     /// Of an operation as it is, and as it is in each incident that changes it.
-    private var edges: [String: [[Edge]]] = [:]
+    private var calls: [String: [Calls]] = [:]
+    private var edges: [String: [Edge]] = [:]
     let limit: Int
     private(set) var hasFailed = false
     /// Longest chain of calls below each operation that is done with.
@@ -26,15 +43,16 @@ struct CallWalk {
         self.limit = limit
     }
 
-    mutating func add(_ edges: [Edge], from name: String) {
-        self.edges[name, default: []].append(edges)
+    mutating func add(_ calls: Calls, from name: String) {
+        self.calls[name, default: []].append(calls)
+        edges[name, default: []] += calls.edges
     }
 
     /// The first trouble reachable from `name` that no earlier visit has met.
     mutating func visit(_ name: String) -> Finding {
         if depths[name] != nil { return .fine }
         var depth = 0
-        for edge in (edges[name] ?? []).joined() {
+        for edge in edges[name] ?? [] {
             if let start = path.firstIndex(where: { $0.from == edge.to }) {
                 hasFailed = true
                 return .cycle(Array(path[start...]) + [edge])
@@ -65,11 +83,17 @@ struct CallWalk {
     /// Most spans one run of `name` creates, itself and client or producer spans included.
     func mostSpans(_ name: String, _ known: inout [String: Double]) -> Double {
         if let spans = known[name] { return spans }
-        let most = (edges[name] ?? []).map { edges in
-            edges.reduce(1) { $0 + $1.most * (1 + mostSpans($1.to, &known)) }
-        }
-        let spans = most.max() ?? 1
+        let spans = 1 + ((calls[name] ?? []).map { mostSpans(in: $0, &known) }.max() ?? 0)
         known[name] = spans
         return spans
+    }
+
+    private func mostSpans(in calls: Calls, _ known: inout [String: Double]) -> Double {
+        switch calls {
+        case .edge(let edge):
+            edge.most * (edge.callerSpans + mostSpans(edge.to, &known))
+        case .all(let parts): parts.reduce(0) { $0 + mostSpans(in: $1, &known) }
+        case .oneOf(let parts): parts.map { mostSpans(in: $0, &known) }.max() ?? 0
+        }
     }
 }

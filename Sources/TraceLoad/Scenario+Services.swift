@@ -172,21 +172,28 @@ extension ScenarioReader {
                 return nil
             }
             let limit = fields.integer("limit")
-            if action != "parallel", fields["limit"] != nil {
-                report(
-                    .badCombination, at: fields.keyPosition("limit"),
-                    "`limit` goes with `parallel`; remove it")
+            let done = self.action(action, value, limit: limit)
+            if fields["limit"] != nil, let done {
+                if case .parallel = done {
+                } else {
+                    report(
+                        .badCombination, at: fields.keyPosition("limit"),
+                        "`limit` goes with `parallel` or a call's `fan_out`; remove it")
+                }
             }
-            return self.action(action, value, limit: limit).map {
-                StepDeclaration(action: $0, position: element.position)
-            }
+            return done.map { StepDeclaration(action: $0, position: element.position) }
         }
     }
 
     private func action(_ name: String, _ node: Node, limit: Int?) -> StepDeclaration.Action? {
         switch name {
         case "work": return distribution(node, .duration).map { .work($0) }
-        case "call": return call(node).map { .call($0) }
+        case "call":
+            guard let call = call(node) else { return nil }
+            let width = fanOut(node)
+            guard width > 1 else { return .call(call) }
+            let step = StepDeclaration(action: .call(call), position: node.position)
+            return .parallel(Array(repeating: step, count: width), limit: limit)
         case "publish": return publish(node).map { .publish($0) }
         case "parallel":
             let steps = steps(node)
@@ -220,6 +227,23 @@ extension ScenarioReader {
         text(node, "`service/operation`").map {
             OperationReference(text: $0, position: node.position)
         }
+    }
+
+    /// How many calls are made at the same time.
+    private func fanOut(_ node: Node) -> Int {
+        guard case .mapping = node, let fields = fields(of: node, .call),
+            let width = fields.integer("fan_out"), let widthNode = fields["fan_out"]
+        else { return 1 }
+        guard width <= 1000 else {
+            report(.badValue, at: widthNode.position, "at most 1000 calls at once, found \(width)")
+            return 1
+        }
+        if fields["circuit_breaker"] != nil, width > 1 {
+            report(
+                .badCombination, at: fields.keyPosition("circuit_breaker"),
+                "calls of a `fan_out` have no common circuit breaker; remove it")
+        }
+        return width
     }
 
     private func call(_ node: Node) -> CallDeclaration? {

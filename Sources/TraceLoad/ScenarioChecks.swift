@@ -198,8 +198,8 @@ struct ScenarioChecks {
     private func checkCalls() {
         var walk = CallWalk(limit: Self.callDepthMax)
         for (service, operation) in operationsEver {
-            let edges = calls(in: operation.script, from: service, operation)
-            walk.add(edges, from: "\(service.name)/\(operation.name)")
+            let calls = calls(in: operation.script, from: service, operation)
+            walk.add(calls, from: "\(service.name)/\(operation.name)")
         }
         var spans: [String: Double] = [:]
         for name in names {
@@ -234,46 +234,58 @@ struct ScenarioChecks {
     private func calls(
         in steps: [StepDeclaration], from service: ServiceDeclaration,
         _ caller: OperationDeclaration
-    ) -> [CallWalk.Edge] {
-        steps.flatMap { step -> [CallWalk.Edge] in
-            switch step.action {
-            case .work: return []
-            case .parallel(let steps, _): return calls(in: steps, from: service, caller)
-            case .choose(let choices):
-                return choices.flatMap { calls(in: $0.script, from: service, caller) }
-            case .call(let call):
-                guard let callee = resolve(call.to) else { return [] }
-                if callee.category == .messaging {
-                    reader.report(
-                        .badCombination, at: call.to.position,
-                        "`\(call.to.text)` consumes messages; write `publish`, not `call`")
+    ) -> CallWalk.Calls {
+        .all(
+            steps.map { step in
+                switch step.action {
+                case .work: .all([])
+                case .parallel(let steps, _): calls(in: steps, from: service, caller)
+                case .choose(let choices):
+                    .oneOf(choices.map { calls(in: $0.script, from: service, caller) })
+                case .call(let call):
+                    edge(call, from: service, caller).map { .edge($0) } ?? .all([])
+                case .publish(let publish):
+                    edge(publish, from: service, caller).map { .edge($0) } ?? .all([])
                 }
-                if callee.category == .database, !call.hasClientSpan {
-                    reader.report(
-                        .badCombination, at: call.to.position,
-                        "a database call is its client span; remove `client_span: false`")
-                }
-                return [
-                    CallWalk.Edge(
-                        from: "\(service.name)/\(caller.name)", to: call.to.text,
-                        position: call.to.position,
-                        most: call.mostRepeats * Double(call.retries + 1))
-                ]
-            case .publish(let publish):
-                guard let consumer = resolve(publish.to) else { return [] }
-                if consumer.category != .messaging {
-                    reader.report(
-                        .badCombination, at: publish.to.position,
-                        "`publish` needs an operation of `type: messaging`; give "
-                            + "`\(publish.to.text)` that type, or write `call`")
-                }
-                return [
-                    CallWalk.Edge(
-                        from: "\(service.name)/\(caller.name)", to: publish.to.text,
-                        position: publish.to.position, most: 1)
-                ]
-            }
+            })
+    }
+
+    private func edge(
+        _ call: CallDeclaration, from service: ServiceDeclaration, _ caller: OperationDeclaration
+    ) -> CallWalk.Edge? {
+        guard let callee = resolve(call.to) else { return nil }
+        if callee.category == .messaging {
+            reader.report(
+                .badCombination, at: call.to.position,
+                "`\(call.to.text)` consumes messages; write `publish`, not `call`")
         }
+        if callee.category == .database, !call.hasClientSpan {
+            reader.report(
+                .badCombination, at: call.to.position,
+                "a database call is its client span; remove `client_span: false`")
+        }
+        let isOwn = call.to.text.hasPrefix("\(service.name)/")
+        let isLocal = callee.category == .database || (callee.category == .internal && isOwn)
+        return CallWalk.Edge(
+            from: "\(service.name)/\(caller.name)", to: call.to.text,
+            position: call.to.position, most: call.mostRepeats * Double(call.retries + 1),
+            callerSpans: isLocal || !call.hasClientSpan ? 0 : 1)
+    }
+
+    private func edge(
+        _ publish: PublishDeclaration, from service: ServiceDeclaration,
+        _ caller: OperationDeclaration
+    ) -> CallWalk.Edge? {
+        guard let consumer = resolve(publish.to) else { return nil }
+        if consumer.category != .messaging {
+            reader.report(
+                .badCombination, at: publish.to.position,
+                "`publish` needs an operation of `type: messaging`; give "
+                    + "`\(publish.to.text)` that type, or write `call`")
+        }
+        return CallWalk.Edge(
+            from: "\(service.name)/\(caller.name)", to: publish.to.text,
+            position: publish.to.position, most: 1, callerSpans: 1)
     }
 }
 

@@ -9,7 +9,9 @@ extension ScenarioSection {
                     "call", .either([.string, .section(.call)]),
                     "Calls `service/operation` and waits for it."),
                 .init("parallel", .list(.section(.step)), "Steps that run at the same time."),
-                .init("limit", .integer(minimum: 1), "With `parallel`: at most so many at once."),
+                .init(
+                    "limit", .integer(minimum: 1),
+                    "With `parallel` or `fan_out`: at most so many at once."),
                 .init("choose", .list(.section(.choice)), "One of several scripts, by weight."),
                 .init(
                     "publish", .either([.string, .section(.publish)]),
@@ -20,6 +22,9 @@ extension ScenarioSection {
                 .init("to", .string, .required, "`service/operation`."),
                 .init("probability", .probability, default: "1", "How often the call is made."),
                 .init("repeat", .numberDistribution, default: "1", "How many times in a row."),
+                .init(
+                    "fan_out", .integer(minimum: 1), default: "1",
+                    "How many times at once; `limit` beside `call` bounds how many run."),
                 .init("network", .durationDistribution, default: "0ms", "Delay, each way."),
                 .init("timeout", .duration, default: "none", "When the caller gives up."),
                 .init(

@@ -156,7 +156,7 @@ struct KnownDistribution: Sendable, CustomTestStringConvertible {
             name: skew
             services: {s: {clock_skew: \(text), operations: {o: {}}}}
             traffic: [{root: s/o, stages: [{duration: 1s, rate: 1}]}]
-            """, file: "t.yaml", allowsUnsupported: true)
+            """)
         var random = RandomStream(seed: 5, position: 0)
         let distance = Self.distance { _ in
             let value = scenario.services[0].clockSkew.draw(random.uniform()) / 1e6

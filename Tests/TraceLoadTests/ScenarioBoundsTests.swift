@@ -148,6 +148,39 @@ import Testing
         #expect(issues.allSatisfy { $0.message.utf8.count < 1300 })
     }
 
+    /// Spans of a trace that begins with an operation of this script, as the message says them.
+    private func mostSpans(_ script: String) -> String? {
+        let text = """
+            version: 1
+            name: large
+            services:
+              s: {operations: {o: {script: [\(script)]}, p: {}, db: {type: database}, m: {type: messaging}}}
+              t: {operations: {GET /t: {type: http}}}
+            traffic: [{root: s/o, stages: [{duration: 1s, rate: 1}]}]
+            """
+        let message = errors(text).first { $0.message.hasPrefix("a trace can have ") }?.message
+        return message.map { String($0.dropFirst("a trace can have ".count).prefix { $0 != " " }) }
+    }
+
+    @Test func `Spans of a trace are counted as they would come, and capped at 10,000`() {
+        #expect(mostSpans("{call: {to: s/p, repeat: 9999}}") == nil)
+        #expect(mostSpans("{call: {to: s/p, repeat: 10000}}") == "10001")
+        #expect(mostSpans("{call: {to: s/db, repeat: 10000}}") == "10001")
+        // With a client span each, and with the producer's.
+        #expect(mostSpans("{call: {to: t/GET /t, repeat: 5000}}") == "10001")
+        #expect(mostSpans("{call: {to: t/GET /t, repeat: 5000, client_span: false}}") == nil)
+        #expect(
+            mostSpans("{call: {to: s/p, repeat: 9999}}, {publish: s/m}") == "10002")
+        #expect(mostSpans("{call: {to: s/p, repeat: 5000, retries: 2}}") == "15001")
+        #expect(mostSpans("{call: {to: t/GET /t, repeat: 10, fan_out: 501}}") == "10021")
+        let choice = "{choose: [{weight: 1, script: [{call: {to: s/p, repeat: 6000}}]}, "
+        #expect(
+            mostSpans(choice + "{weight: 1, script: [{call: {to: s/p, repeat: 9999}}]}]}") == nil)
+        #expect(
+            mostSpans(choice + "{weight: 1, script: [{call: {to: s/db, repeat: 10000}}]}]}")
+                == "10001")
+    }
+
     @Test func `More instances than plans can number are refused`() {
         let services = (0..<7).map { "s\($0): {instances: 9000, operations: {o: {}}}" }
         let text = """

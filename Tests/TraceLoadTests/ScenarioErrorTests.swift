@@ -129,6 +129,11 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         .init(
             "script: [{call: {to: shop/db, repeat: 9000, retries: 5}}]", .badCombination, 0,
             "spans, above the cap of 10000"),
+        .init("script: [{call: {to: shop/db, fan_out: 1001}}]", .badValue, 48, "at most 1000"),
+        .init("script: [{call: shop/db, limit: 2}]", .badCombination, 34, "`fan_out`"),
+        .init(
+            "script: [{call: {to: shop/db, fan_out: 2, circuit_breaker: {failures: 1, window: 1s, open_for: 1s}}}]",
+            .badCombination, 51, "no common circuit breaker"),
         .init("script: [{call: {to: shop/db, retries: 101}}]", .badValue, 48, "at most 100"),
         .init(
             "script: [{call: {to: shop/db, circuit_breaker: {failures: 1, window: 1s}}}]",

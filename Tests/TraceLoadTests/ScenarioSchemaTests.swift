@@ -140,6 +140,7 @@ enum EveryKey {
                     limit: 1
                   - choose: [{weight: 1, script: [{work: {percentiles: {p0: 1ms, p100: 2ms}}}]}]
                   - call: {to: b/c, probability: 0.5, repeat: 2, network: 1ms, timeout: 1s, retries: 1, backoff: 1ms, client_span: false, circuit_breaker: {failures: 1, window: 1s, open_for: 1s, half_open_calls: 1}}
+                  - {call: {to: b/c, fan_out: 3}, limit: 2}
                   - publish: {to: b/m, delay: {exponential: {mean: 1ms}}, relation: link, batch: 4, loss: 1%}
           b:
             operations:
