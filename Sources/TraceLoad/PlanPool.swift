@@ -12,8 +12,15 @@ final class PlanPool: Sendable {
     /// Simulated time that one round of the pool takes.
     private let roundNs: UInt64
 
-    /// Simulates the traces of all windows, which takes some milliseconds.
-    init(_ compiled: CompiledScenario, windows count: Int, shard: Shard) {
+    /// Spans that the pool holds at most, but for one window: about 100 bytes each.
+    private static let spansMax = 1 << 19
+
+    /// Simulates the traces of all windows, at most `most` of them and fewer when traces are large,
+    /// which takes some milliseconds.
+    init(_ compiled: CompiledScenario, windows most: Int, shard: Shard) {
+        var probe = TraceSimulation(compiled, output: .batch)
+        let probed = probe.plans(arrivals: Self.windowTraces).traces.reduce(0) { $0 + $1.spanCount }
+        let count = max(1, min(most, Self.spansMax / max(1, probed)))
         var simulation = TraceSimulation(compiled, output: .batch)
         let arrivals = count * Self.windowTraces * shard.count
         let all = simulation.plans(arrivals: arrivals)

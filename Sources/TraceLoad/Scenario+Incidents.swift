@@ -20,6 +20,9 @@ extension ScenarioReader {
         var rest: Substring
     }
 
+    /// Each begins and ends a time with operations of its own.
+    static let incidentsMax = 100
+
     private typealias Services = [ServiceDeclaration]
 
     func incidents(
@@ -27,7 +30,13 @@ extension ScenarioReader {
     ) -> [IncidentDeclaration] {
         let targets = targets(services)
         var incidents: [IncidentDeclaration] = []
-        for element in list(node, "incidents") ?? [] {
+        let elements = list(node, "incidents") ?? []
+        if elements.count > Self.incidentsMax {
+            report(
+                .tooLarge, at: elements[Self.incidentsMax].position,
+                "at most \(Self.incidentsMax) incidents, found \(elements.count)")
+        }
+        for element in elements.prefix(Self.incidentsMax) {
             guard let fields = fields(of: element, .incident) else { continue }
             let length = fields.duration("for")
             if length == 0 {
