@@ -51,7 +51,7 @@ let package = Package(
         .target(
             name: "TraceSink",
             dependencies: [
-                "TraceResults", "CZlib",
+                "TraceResults", "CZlib", .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

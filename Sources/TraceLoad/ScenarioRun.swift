@@ -171,6 +171,7 @@ public final class ScenarioRun: Sendable {
                 pipeline: pipeline.ledger)
             report.load(summary, compiled)
             try closeBooks(&report, issued: [disabled, before, summary])
+            if let sink { try report.traces(sink, compiled) }
             report.judge(
                 flushed: flushed, summary, interrupted: interruption != nil,
                 monitorFailure: monitor.failure, endpoint: endpoint)

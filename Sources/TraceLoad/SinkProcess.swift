@@ -156,6 +156,39 @@ public struct SinkControl: Sendable {
         _ = try request("POST", "/tracemill/v1/settle?through=\(number)&run=\(run)")
     }
 
+    /// How well the traces arrived that it received.
+    public func traceQuality() throws(SinkProcessError) -> TraceQualityFigures {
+        let body = try request("GET", "/api/quality")
+        do {
+            return try JSONDecoder().decode(TraceQualityFigures.self, from: Data(body))
+        } catch {
+            throw .noAnswer(reason: "its figures of traces cannot be read: \(error)")
+        }
+    }
+
+    /// Who calls whom in the traces that it received.
+    public func serviceGraph() throws(SinkProcessError) -> ServiceGraph {
+        let body = try request("GET", "/api/graph")
+        do {
+            return try JSONDecoder().decode(ServiceGraph.self, from: Data(body))
+        } catch {
+            throw .noAnswer(reason: "its graph cannot be read: \(error)")
+        }
+    }
+
+    /// Asks for `path` with whatever status the answer has.
+    public func ask(
+        _ path: String, timeoutMs: Int = 20_000
+    ) throws(SinkProcessError) -> (status: Int, body: [UInt8]) {
+        do {
+            return try httpRequest(
+                method: "GET", url: baseURL + path, body: nil, timeoutMs: timeoutMs,
+                responseBytesMax: 256 << 20)
+        } catch {
+            throw .noAnswer(reason: "\(error)")
+        }
+    }
+
     private func request(_ method: String, _ path: String) throws(SinkProcessError) -> [UInt8] {
         do {
             let answer = try httpRequest(

@@ -22,6 +22,8 @@ public struct Topology: Sendable {
         public var kind: Kind
         /// Expected calls or messages in one run of the caller, retries included.
         public var callsPerRun: Double
+        /// Messages sent, lost ones and those taken together counted each; equal for calls.
+        public var sentPerRun: Double
     }
 
     public struct Root: Hashable, Sendable {
@@ -160,7 +162,7 @@ public struct Topology: Sendable {
             Self.power(1 - propagated, Int(min(max(0, $0).rounded(), most)))
         }
         let calls = call.probability * repeats * attempts
-        addEdge(caller, target, .call, reach * calls)
+        addEdge(caller, target, .call, reach * calls, sent: reach * calls)
         let isLocal =
             operation.category == .database
             || (operation.category == .internal && services[caller] == services[target])
@@ -174,22 +176,31 @@ public struct Topology: Sendable {
         _ publish: PublishDeclaration, _ caller: Int, _ reach: Double
     ) -> Outcome {
         guard let target = numbers[publish.to.text] else { return Outcome() }
-        let consumed = reach * (1 - publish.loss)
-        addEdge(caller, target, .publish, consumed)
+        // One consumer span takes so many messages.
+        let consumed = reach * (1 - publish.loss) / Double(publish.batch)
+        addEdge(caller, target, .publish, consumed, sent: reach)
         return Outcome(spans: reach + consumed * run(target).spans)
     }
 
     private mutating func addEdge(
-        _ from: Int, _ to: Int, _ kind: Edge.Kind, _ calls: Double
+        _ from: Int, _ to: Int, _ kind: Edge.Kind, _ calls: Double, sent: Double
     ) {
         if let known = edges.firstIndex(where: {
             $0.from == from && $0.to == to && $0.kind == kind
         }) {
             edges[known].callsPerRun += calls
+            edges[known].sentPerRun += sent
         } else {
-            edges.append(Edge(from: from, to: to, kind: kind, callsPerRun: calls))
+            edges.append(
+                Edge(from: from, to: to, kind: kind, callsPerRun: calls, sentPerRun: sent))
         }
     }
+
+    /// What the operation of a node is.
+    func category(_ node: Int) -> OperationDeclaration.Category { operations[node].category }
+
+    /// Whether it has no spans of its own service: a query is a span of its caller.
+    func isQuery(_ node: Int) -> Bool { category(node) == .database }
 
     private static func power(_ base: Double, _ exponent: Int) -> Double {
         (0..<exponent).reduce(1) { result, _ in result * base }

@@ -117,6 +117,14 @@ public enum MetricName: String, Sendable, CaseIterable {
     case allocatedBytesPerSpan
     /// Dropped for any reason, of those ended and sampled.
     case droppedSpanShare
+    /// Traces complete end to end at the sink, of all that came.
+    case completeTraceShare
+    /// Spans whose parent did not come, of all that came.
+    case orphanSpanShare
+    /// Spans with a parent that cannot be theirs, of all that came.
+    case wrongParentShare
+    /// Spans that came after their trace was judged, of all that came.
+    case lateSpanShare
 
     /// A metric of this name from its figure; the unit and the direction follow from the name.
     public func metric(_ value: Double, samples: UInt64 = 1) -> Metric {
@@ -131,7 +139,9 @@ public enum MetricName: String, Sendable, CaseIterable {
             Metric(value, unit: "B", better: .lower, kind: .mean, samples: samples)
         case .peakResidentBytes, .sinkPeakResidentBytes:
             Metric(value, unit: "B", better: .lower, kind: .total, samples: samples)
-        case .droppedSpanShare:
+        case .completeTraceShare:
+            Metric(value, unit: "1", better: .higher, kind: .mean, samples: samples)
+        case .droppedSpanShare, .orphanSpanShare, .wrongParentShare, .lateSpanShare:
             Metric(value, unit: "1", better: .lower, kind: .mean, samples: samples)
         }
     }
@@ -142,6 +152,16 @@ extension RunRecord {
     public mutating func set(_ name: MetricName, _ value: Double, samples: UInt64 = 1) {
         guard value.isFinite else { return }
         metrics[name.rawValue] = name.metric(value, samples: samples)
+    }
+
+    /// Enters how well traces arrived, and the shares as figures.
+    public mutating func set(_ quality: TraceQualityFigures) {
+        traceQuality = quality
+        guard quality.traces > 0 else { return }
+        set(.completeTraceShare, quality.completeShare, samples: quality.traces)
+        set(.orphanSpanShare, quality.orphanShare, samples: quality.spans)
+        set(.wrongParentShare, quality.wrongParentShare, samples: quality.spans)
+        set(.lateSpanShare, quality.lateShare, samples: quality.spans + quality.lateSpans)
     }
 
     /// The figure of a name.

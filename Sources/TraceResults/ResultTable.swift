@@ -4,7 +4,7 @@
 /// Renders a run as text.
 public struct ResultTable: Sendable {
     private static let columns = 80
-    private static let indent = "  "
+    static let indent = "  "
     /// Columns of the first column of every block, indentation left out.
     private static let labelWidth = 26
 
@@ -25,6 +25,7 @@ public struct ResultTable: Sendable {
     public func text(of run: RunRecord, in result: RunResult, path: String?) -> String {
         var blocks = [[title(run, result)], load(run), latencies(run), costs(run)]
         blocks += run.ledger.deliveries.map { fates($0, of: run) }
+        if let quality = run.traceQuality { blocks.append(traces(quality)) }
         blocks.append(verdict(run, path: path))
         return blocks.filter { !$0.isEmpty }
             .map { $0.joined(separator: "\n") }
@@ -207,16 +208,16 @@ public struct ResultTable: Sendable {
 
     // MARK: Lines
 
-    private func heading(_ label: String, _ cells: [String], width: Int) -> String {
+    func heading(_ label: String, _ cells: [String], width: Int) -> String {
         style.bold(line(label, cells, width: width))
     }
 
-    private func row(_ label: String, _ cells: [String], width: Int = 14) -> String {
+    func row(_ label: String, _ cells: [String], width: Int = 14) -> String {
         line(label, cells, width: width)
     }
 
     /// Text in as many lines as it takes, the later ones indented.
-    private func paragraph(_ text: String) -> [String] {
+    func paragraph(_ text: String) -> [String] {
         TerminalText.wrapped(
             TerminalText.neutralised(text), columns: Self.columns - Self.indent.count,
             indent: "    "

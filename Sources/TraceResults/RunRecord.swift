@@ -29,6 +29,10 @@ public struct RunRecord: ResultObject {
     public var metrics: [String: Metric] = [:]
     /// The distributions by name.
     public var histograms: [String: HistogramRecord] = [:]
+    /// How well traces arrived, by the receiver's own decode; nil when no sink of ours received them.
+    public var traceQuality: TraceQualityFigures?
+    /// Who calls whom in them, likewise.
+    public var graph: ServiceGraph?
     /// The course of the run.
     public var series = RunSeries()
     public var unknownFields: [String: JSONValue] = [:]
@@ -49,6 +53,8 @@ public struct RunRecord: ResultObject {
         .required("ledger", \.ledger),
         .required("metrics", \.metrics),
         .required("histograms", \.histograms),
+        .optional("traceQuality", \.traceQuality),
+        .optional("graph", \.graph),
         .required("series", \.series),
     ]
 

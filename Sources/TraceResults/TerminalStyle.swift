@@ -36,11 +36,22 @@ public struct TerminalStyle: Sendable, Equatable {
         return status == 0 && size.ws_col > 0 ? Int(size.ws_col) : 80
     }
 
-    func bold(_ text: String) -> String { wrapped(text, "1") }
-    func dim(_ text: String) -> String { wrapped(text, "2") }
-    func good(_ text: String) -> String { wrapped(text, "32") }
-    func warning(_ text: String) -> String { wrapped(text, "33") }
-    func bad(_ text: String) -> String { wrapped(text, "1;31") }
+    /// Bold.
+    public func bold(_ text: String) -> String { wrapped(text, "1") }
+    /// Faint.
+    public func dim(_ text: String) -> String { wrapped(text, "2") }
+    /// What is as it should be.
+    public func good(_ text: String) -> String { wrapped(text, "32") }
+    /// What somebody should look at.
+    public func warning(_ text: String) -> String { wrapped(text, "33") }
+    /// What is wrong.
+    public func bad(_ text: String) -> String { wrapped(text, "1;31") }
+
+    /// A colour by number, the same for the same; none of them is that of errors.
+    public func coloured(_ text: String, _ number: Int) -> String {
+        let codes = ["36", "33", "35", "32", "34", "96", "93", "95", "92", "94"]
+        return wrapped(text, codes[number % codes.count])
+    }
 
     private func wrapped(_ text: String, _ code: String) -> String {
         isColoured ? "\u{1B}[\(code)m\(text)\u{1B}[0m" : text

@@ -130,7 +130,8 @@ enum FaultText {
         _ text: String, of place: String
     ) throws(SinkFaultSyntaxError) -> Int64 {
         let units: [(String, Int64)] = [
-            ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000), ("m", 60_000_000_000),
+            ("ns", 1), ("us", 1_000), ("ms", 1_000_000), ("s", 1_000_000_000),
+            ("m", 60_000_000_000),
         ]
         for (unit, scale) in units where text.hasSuffix(unit) {
             guard let number = Int64(text.dropLast(unit.count)), number >= 0 else { continue }

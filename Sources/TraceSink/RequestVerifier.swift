@@ -28,18 +28,21 @@ extension TraceKey {
     var hex: String { Hex.text(high) + Hex.text(low) }
 }
 
-/// A span as the trace store needs it; its bytes are good as long as the request's.
+/// A span that verify mode decoded; its bytes are good as long as the request's.
 @safe
 struct VerifiedSpan {
-    var trace: TraceKey
-    var spanID: UInt64
-    var parentSpanID: UInt64
-    /// Index in `VerifiedRequest.services`.
-    var service: Int
+    var observed: ObservedSpan
+    var name: UnsafeRawBufferPointer
     var message: UnsafeRawBufferPointer
+    /// Index in `VerifiedRequest.scopes`.
+    var scope: Int
+}
 
-    /// Bytes of the encoded span.
-    var messageCount: Int { unsafe message.count }
+/// A resource or a scope and the address of its schema, encoded; as good as the request's bytes.
+@safe
+struct VerifiedOrigin {
+    var message = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    var schemaURL = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
 }
 
 /// What verify mode found in a request.
@@ -53,6 +56,10 @@ struct VerifiedRequest {
     var negativeDurations = 0
     /// `service.name` of each resource, empty for none.
     var services: [String] = []
+    /// Resources, each at the place of its service.
+    var resources: [VerifiedOrigin] = []
+    /// Scopes of all resources, in order.
+    var scopes: [VerifiedOrigin] = []
     var spans: [VerifiedSpan] = []
 }
 
@@ -81,15 +88,19 @@ enum RequestVerifier {
     ) throws(WireError) {
         // The resource may stand behind its spans, so it takes a pass of its own.
         var service = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+        var resource = VerifiedOrigin()
         var reader = unsafe WireReader(message)
         while !reader.isAtEnd {
             let tag = try reader.tag()
             switch tag {
-            case .bytes(1): unsafe service = try verifyResource(reader.bytes())
-            case .bytes(3): _ = unsafe try reader.text()
+            case .bytes(1):
+                unsafe resource.message = try reader.bytes()
+                unsafe service = try serviceName(ofResource: resource.message)
+            case .bytes(3): unsafe resource.schemaURL = try reader.text()
             default: try reader.skip(tag, depth: 2)
             }
         }
+        result.resources.append(resource)
         result.services.append(unsafe String(decoding: service, as: UTF8.self))
         reader = unsafe WireReader(message)
         while !reader.isAtEnd {
@@ -103,8 +114,8 @@ enum RequestVerifier {
     }
 
     /// Checks a `Resource`; returns its `service.name`.
-    private static func verifyResource(
-        _ message: UnsafeRawBufferPointer
+    static func serviceName(
+        ofResource message: UnsafeRawBufferPointer
     ) throws(WireError) -> UnsafeRawBufferPointer {
         var service = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
         var reader = unsafe WireReader(message)
@@ -128,16 +139,21 @@ enum RequestVerifier {
         _ message: UnsafeRawBufferPointer, _ service: UnsafeRawBufferPointer,
         _ span: inout DecodedSpan, into result: inout VerifiedRequest
     ) throws(WireError) {
+        let place = result.scopes.count
+        result.scopes.append(VerifiedOrigin())
         var reader = unsafe WireReader(message)
         while !reader.isAtEnd {
             let tag = try reader.tag()
             switch tag {
-            case .bytes(1): unsafe try verifyScope(reader.bytes())
+            case .bytes(1):
+                let scope = unsafe try reader.bytes()
+                unsafe try verifyScope(scope)
+                unsafe result.scopes[place].message = scope
             case .bytes(2):
                 let bytes = unsafe try reader.bytes()
                 unsafe try span.decode(bytes)
                 unsafe enter(span, bytes, service, into: &result)
-            case .bytes(3): _ = unsafe try reader.text()
+            case .bytes(3): unsafe result.scopes[place].schemaURL = try reader.text()
             default: try reader.skip(tag, depth: 3)
             }
         }
@@ -168,9 +184,8 @@ enum RequestVerifier {
         if span.endUnixNano < span.startUnixNano { result.negativeDurations += 1 }
         result.spans.append(
             unsafe VerifiedSpan(
-                trace: TraceKey(high: span.traceHigh, low: span.traceLow), spanID: span.spanID,
-                parentSpanID: span.parentSpanID, service: result.services.count - 1,
-                message: bytes))
+                observed: ObservedSpan(span, service: result.services.count - 1),
+                name: span.name, message: bytes, scope: result.scopes.count - 1))
     }
 }
 

@@ -14,13 +14,23 @@ public struct SinkConfiguration: Sendable {
     public var threads = 1
     /// What to refuse.
     public var limits = Limits()
-    /// What verify mode may keep.
-    public var traceLimits = TraceLimits()
+    /// How whole traces are looked into.
+    public var study = StudySettings()
+    /// Where verify mode keeps traces to be asked for; nil for in memory. Count mode keeps none.
+    public var store: StoreSettings?
     /// What to do wrong, and when.
     public var faults = SinkFaultSchedule()
+    /// Told what its owner should know while it runs, such as that traces cannot be kept any more.
+    /// Called on an event loop.
+    public var onNotice: (@Sendable (String) -> Void)?
 
     /// The default settings.
     public init() {}
+
+    /// Where traces are kept, nil for nowhere. Only what is decoded can be kept.
+    var storeInForce: StoreSettings? {
+        mode == .verify ? store ?? StoreSettings() : nil
+    }
 
     /// Bounds on what clients can make the sink hold, and for how long.
     public struct Limits: Sendable {
@@ -51,17 +61,45 @@ public struct SinkConfiguration: Sendable {
         public init() {}
     }
 
-    /// Bounds on the traces that verify mode keeps. When one is reached, half of the traces, chosen
-    /// by their identifiers, are let go and no longer kept when they arrive.
-    public struct TraceLimits: Sendable {
-        /// Spans kept.
-        public var spansMax = 1_000_000
-        /// Bytes of encoded spans kept.
-        public var bytesMax = 256 << 20
-        /// Names of services told apart.
-        public var servicesMax = 1_000
+    /// How whole traces are looked into, and what that may take.
+    public struct StudySettings: Sendable {
+        /// A trace is judged when no span of it has come for so long, in nanoseconds: what a span that
+        /// is sent again, or a tail sampler that waits, may take.
+        public var quietNs: UInt64 = 30_000_000_000
+        /// Spans that count mode looks into in a second; nil for all. When there are more, every second
+        /// trace is let go.
+        public var spansPerSMax: Int? = 16_384
+        /// Spans of traces that are not judged yet, 48 bytes each.
+        public var spansMax = 1 << 17
+        /// Traces told from new ones when a span of them comes after they were judged.
+        public var judgedMax = 1 << 15
+        /// Names of services, databases, queues and callees told apart.
+        public var namesMax = 1_000
+        /// Pairs of caller and callee told apart, 37 KiB each.
+        public var edgesMax = 512
 
-        /// The default bounds.
+        /// The default settings.
+        public init() {}
+
+        /// Verify mode decodes every span anyway.
+        func forVerifying() -> StudySettings {
+            var settings = self
+            settings.spansPerSMax = nil
+            settings.spansMax = max(spansMax, 1_000_000)
+            return settings
+        }
+    }
+
+    /// Where traces are kept to be asked for.
+    public struct StoreSettings: Sendable {
+        /// A folder; nil for memory.
+        public var folder: String?
+        /// Bytes kept; the oldest give way.
+        public var bytesMax = 256 << 20
+        /// Traces kept; the oldest give way.
+        public var tracesMax = 1_000_000
+
+        /// In memory, with the default bounds.
         public init() {}
     }
 }

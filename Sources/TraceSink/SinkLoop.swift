@@ -8,6 +8,8 @@ import NIOCore
 final class SinkLoop: @unchecked Sendable {
     let eventLoop: any EventLoop
     let bodies: BodyPool
+    /// What is looked into of the request being received.
+    let sample = SpanSample()
     private var connections: [ObjectIdentifier: SinkRequestHandler] = [:]
     private var sweep: RepeatedTask?
 

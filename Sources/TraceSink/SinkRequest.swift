@@ -2,6 +2,7 @@
 
 import NIOCore
 import NIOHTTP1
+import TraceResults
 
 /// An answer that is decided before the request was understood.
 struct SinkRefusal: Equatable {
@@ -29,8 +30,14 @@ enum SinkRoute: Equatable {
     case batches(run: String, through: UInt64)
     /// `POST /tracemill/v1/settle?through=N[&run=NAME]`
     case settle(run: String, through: UInt64)
-    /// `GET /tracemill/v1/traces/<32 hex digits>`
-    case trace(TraceKey)
+    /// `GET /api/traces/<32 hex digits>`, with what to wait for
+    case trace(TraceKey, TraceWait)
+    /// `GET /api/traces`
+    case traceList(TraceFilter)
+    /// `GET /api/graph[?format=…]`
+    case graph(GraphFormat)
+    /// `GET /api/quality`
+    case quality
     /// Nowhere.
     case refused(SinkRefusal)
 
@@ -52,17 +59,31 @@ enum SinkRoute: Equatable {
         case "/tracemill/v1/settle":
             method = .POST
             self = Self.numbered(query) { .settle(run: $0, through: $1) }
+        case "/api/traces":
+            method = .GET
+            self = Self.checked { () throws(SinkRefusal) in .traceList(try TraceFilter(query)) }
+        case "/api/quality":
+            method = .GET
+            self = .quality
+        case "/api/graph":
+            method = .GET
+            self = Self.checked { () throws(SinkRefusal) in
+                let query = try SinkQuery(query, names: ["format"])
+                return .graph(try query.choice("format", GraphFormat.self) ?? .json)
+            }
         default:
-            let prefix = "/tracemill/v1/traces/"
-            guard path.hasPrefix(prefix) else {
+            // The second is how it was called first.
+            let prefixes = ["/api/traces/", "/tracemill/v1/traces/"]
+            guard let prefix = prefixes.first(where: path.hasPrefix) else {
                 self = .refused(SinkRefusal(.notFound, "no such path"))
                 return
             }
             method = .GET
-            if let key = TraceKey(hex: path.dropFirst(prefix.count)) {
-                self = .trace(key)
-            } else {
-                self = .refused(SinkRefusal(.badRequest, "a trace identifier has 32 hex digits"))
+            self = Self.checked { () throws(SinkRefusal) in
+                guard let key = TraceKey(hex: path.dropFirst(prefix.count)) else {
+                    throw SinkRefusal(.badRequest, "a trace identifier has 32 hex digits")
+                }
+                return .trace(key, try TraceWait(query))
             }
         }
         if head.method != method {
@@ -70,6 +91,10 @@ enum SinkRoute: Equatable {
                 SinkRefusal(
                     .methodNotAllowed, "use \(method.rawValue) here", allow: method.rawValue))
         }
+    }
+
+    private static func checked(_ route: () throws(SinkRefusal) -> SinkRoute) -> SinkRoute {
+        do throws(SinkRefusal) { return try route() } catch { return .refused(error) }
     }
 
     private static func numbered(

@@ -78,12 +78,14 @@ extension SinkRequestHandler {
         case .settle(let run, let last):
             let folded = state.settle(run, through: last)
             answer(.ok, type: "text/plain; charset=utf-8", body: Array("\(folded)\n".utf8))
-        case .trace(let key):
-            if let trace = state.trace(key) {
-                answerJSON(trace)
-            } else {
-                answer(SinkRefusal(.notFound, "no such trace is kept here"))
-            }
+        case .trace(let key, let wait):
+            answerTrace(key, wait)
+        case .traceList(let filter):
+            answerTraces(filter)
+        case .graph(let format):
+            answerGraph(format)
+        case .quality:
+            answerJSON(state.study().quality)
         case .refused(let refusal):
             answer(refusal)
         case .traces:
@@ -91,11 +93,11 @@ extension SinkRequestHandler {
         }
     }
 
-    private func answerJSON(_ value: some Encodable) {
+    func answerJSON(_ value: some Encodable, headers: [(String, String)] = []) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         if let json = try? encoder.encode(value) {
-            answer(.ok, type: "application/json", body: Array(json))
+            answer(.ok, type: "application/json", headers: headers, body: Array(json))
         } else {
             answer(SinkRefusal(.internalServerError, "the answer cannot be written as JSON"))
         }

@@ -76,7 +76,7 @@ extension SinkRequestHandler {
     }
 
     /// Runs `action` on the loop after a while, unless the connection has gone.
-    private func later(
+    func later(
         _ nanoseconds: Int64, _ action: @escaping (SinkRequestHandler) -> Void
     ) {
         guard let context else { return }

@@ -275,21 +275,22 @@ final class SinkRequestHandler: ChannelInboundHandler {
 
     private func receive(protobuf bytes: UnsafeRawBufferPointer) {
         do {
-            var verified: VerifiedRequest?
             var summary: BatchSummary
+            let content: ReceivedContent
             switch configuration.mode {
             case .count:
-                summary = unsafe try CountScanner.scan(bytes)
+                loop.sample.begin(hashMax: state.hashMax)
+                summary = unsafe try CountScanner.scan(bytes, sample: loop.sample)
+                content = .sampled(loop.sample)
             case .verify:
                 let result = unsafe try RequestVerifier.verify(bytes)
                 summary = result.summary
-                verified = result
+                content = .verified(result)
             }
             summary.isTranslated = head.encoding != .protobuf
             if let rejected = countsAsReceived(fault) {
                 state.receive(
-                    summary, batch: head.batch, of: head.run, rejected: rejected,
-                    verified: verified)
+                    summary, batch: head.batch, of: head.run, rejected: rejected, content)
             }
             answerExport(fault)
         } catch {

@@ -47,8 +47,13 @@ public final class SinkServer: Sendable {
         _ configuration: SinkConfiguration = SinkConfiguration()
     ) throws(SinkStartError) -> SinkServer {
         precondition(configuration.threads >= 1, "a sink needs at least one thread")
+        let state: SinkState
+        do {
+            state = try SinkState(configuration)
+        } catch {
+            throw SinkStartError(description: error.description)
+        }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.threads)
-        let state = SinkState(configuration)
         let limits = configuration.limits
         let loops = group.makeIterator().map {
             SinkLoop($0, heldBodyBytesMax: limits.heldBodyBytesMax / configuration.threads)
@@ -127,6 +132,11 @@ public final class SinkServer: Sendable {
     /// up to a second in verify mode with a million spans kept.
     public func ledger() -> SinkLedger {
         state.ledger()
+    }
+
+    /// The quality of the traces so far, and the graph of who calls whom in them. As ``ledger()``.
+    public func study() -> (quality: TraceQualityFigures, graph: ServiceGraph) {
+        state.study()
     }
 
     /// Stops listening, closes every connection, and ends the event loops. Blocks until that is

@@ -1,6 +1,6 @@
-// What all connections share: the books, the faults still to come, the kept traces. Event loops and
-// whoever asks for the ledger meet here, under one lock held for well under a microsecond a request
-// in count mode.
+// What all connections share: the books, the faults still to come, the traces. Event loops and whoever
+// asks for the ledger meet here, under one lock held for a microsecond a request in count mode, and a
+// few hundred nanoseconds more for each span that is looked into.
 
 import Synchronization
 import TraceResults
@@ -9,25 +9,35 @@ import TraceResults
 final class SinkState: Sendable {
     private let guarded: Mutex<Books>
     private let connectionsMax: Int
+    private let onNotice: (@Sendable (String) -> Void)?
 
     private struct Books {
         var ledger: SinkLedger
         var batches: RunLedgers
         var faults: SinkFaultSchedule
-        var traces: TraceStore?
+        var study: TraceStudy
+        var verified: VerifiedBooks?
+        var archive: TraceArchive?
         var connectionsOpen = 0
     }
 
-    init(_ configuration: SinkConfiguration) {
+    /// - Throws: ``TraceStoreError`` when the folder for traces cannot be used.
+    init(_ configuration: SinkConfiguration) throws(TraceStoreError) {
         connectionsMax = configuration.limits.connectionsMax
+        onNotice = configuration.onNotice
+        let verifies = configuration.mode == .verify
+        let archive = try configuration.storeInForce.map {
+            (settings) throws(TraceStoreError) in try TraceArchive(settings)
+        }
         let books = Books(
             ledger: SinkLedger(mode: configuration.mode),
             batches: RunLedgers(
                 openMax: configuration.limits.openBatchesMax,
                 runsMax: configuration.limits.runsMax),
             faults: configuration.faults,
-            traces: configuration.mode == .verify
-                ? TraceStore(limits: configuration.traceLimits) : nil)
+            study: TraceStudy(
+                verifies ? configuration.study.forVerifying() : configuration.study),
+            verified: verifies ? VerifiedBooks() : nil, archive: archive)
         guarded = Mutex(books)
     }
 
@@ -81,12 +91,12 @@ final class SinkState: Sendable {
     ///   - number: its batch number, nil for none.
     ///   - run: the run that numbered it, empty when it named none.
     ///   - rejected: how many of its spans the answer will call rejected.
-    ///   - verified: what verify mode found in it; nil in count mode.
+    ///   - content: what was decoded of it.
     func receive(
         _ summary: BatchSummary, batch number: UInt64?, of run: String, rejected: Int,
-        verified: VerifiedRequest?
+        _ content: ReceivedContent
     ) {
-        guarded.withLock { books in
+        let notice = guarded.withLock { books -> String? in
             books.ledger.spansTotal += summary.spans
             if let number {
                 switch books.batches.record(run: run, number, summary) {
@@ -96,7 +106,7 @@ final class SinkState: Sendable {
                     fallthrough
                 case .duplicate:
                     books.ledger.spansDuplicate += summary.spans
-                    return
+                    return nil
                 }
             } else {
                 books.ledger.unnumberedSpans += summary.spans
@@ -108,9 +118,34 @@ final class SinkState: Sendable {
             if summary.isTranslated {
                 books.ledger.jsonSpans = (books.ledger.jsonSpans ?? 0) + summary.spans
             }
-            if let verified { books.traces?.add(verified) }
+            return Self.enter(content, into: &books)
+        }
+        if let notice { onNotice?(notice) }
+    }
+
+    /// Returns what there is to say of the store, if anything.
+    private static func enter(_ content: ReceivedContent, into books: inout Books) -> String? {
+        let nowNs = ProcessUsage.monotonicNs()
+        switch content {
+        case .sampled(let sample):
+            books.study.noteServices(sample.newServices)
+            books.study.add(
+                sample.spans, services: sample.services, undecodable: sample.undecodable,
+                nowNs: nowNs)
+            return nil
+        case .verified(let request):
+            books.verified?.add(request)
+            books.study.noteServices(request.services)
+            books.study.add(
+                request.spans.map(\.observed), services: request.services, undecodable: 0,
+                nowNs: nowNs)
+            return books.archive?.add(
+                request, cameUnixNs: ProcessUsage.wallNs(), nowNs: nowNs)
         }
     }
+
+    /// What of the next request is to be looked into.
+    var hashMax: UInt64 { guarded.withLock { $0.study.hashMax } }
 
     // MARK: Questions
 
@@ -120,7 +155,10 @@ final class SinkState: Sendable {
             var ledger = books.ledger
             ledger.batches = books.batches.batches
             ledger.openBatches = books.batches.openCount
-            books.traces?.report(into: &ledger)
+            if let verified = books.verified {
+                verified.report(
+                    into: &ledger, books.study.figures(nowNs: ProcessUsage.monotonicNs()))
+            }
             return ledger
         }
         ledger.cpuNs = ProcessUsage.cpuNs()
@@ -140,9 +178,39 @@ final class SinkState: Sendable {
         guarded.withLock { $0.batches.settle(run: run, through: last) }
     }
 
-    /// The kept trace with this identifier, nil when there is none or in count mode.
-    func trace(_ key: TraceKey) -> SinkTrace? {
-        let kept = guarded.withLock { $0.traces?.trace(key) }
-        return kept.flatMap { $0.decoded(key) }
+    // MARK: Questions about traces
+
+    /// The quality of the traces so far, and the graph of who calls whom in them.
+    func study() -> (quality: TraceQualityFigures, graph: ServiceGraph) {
+        guarded.withLock { $0.study.report(nowNs: ProcessUsage.monotonicNs()) }
     }
+
+    /// Whether traces are kept to be asked for.
+    var keepsTraces: Bool { guarded.withLock { $0.archive != nil } }
+
+    /// Traces that fit the filter, latest first, and why further ones cannot be kept, if so.
+    func traces(_ filter: TraceFilter) -> (traces: [TraceSummary], failure: String?) {
+        guarded.withLock { ($0.archive?.list(filter) ?? [], $0.archive?.failure) }
+    }
+
+    /// How many pieces of a trace there are and when the last one came; nil when there are none.
+    func state(of key: TraceKey) -> (pieces: Int, lastNs: UInt64)? {
+        guarded.withLock { $0.archive?.state(of: key) }
+    }
+
+    /// A trace, and whether parts of it have given way; nil when it is not kept.
+    func trace(_ key: TraceKey) -> (document: OTLPTraces, isCut: Bool)? {
+        let kept = guarded.withLock { $0.archive?.document(key) }
+        guard let kept else { return nil }
+        let document = unsafe kept.bytes.withUnsafeBytes { unsafe try? OTLPTraces(protobuf: $0) }
+        return document.map { ($0, kept.isCut) }
+    }
+}
+
+/// What was decoded of a request, as good as its bytes.
+enum ReceivedContent {
+    /// Count mode: the spans that are looked into.
+    case sampled(SpanSample)
+    /// Verify mode: all.
+    case verified(VerifiedRequest)
 }

@@ -147,6 +147,10 @@ struct Duration: ExpressibleByArgument {
     }
 
     static var allValueStrings: [String] { ["250us", "5ms", "2s", "1m"] }
+
+    var defaultValueDescription: String {
+        NumberText.duration(ns: Double(nanoseconds)).replacing(" ", with: "")
+    }
 }
 
 /// The progress line, fed from the run's own thread.

@@ -9,17 +9,20 @@ struct SinkCommand: ParsableCommand {
         commandName: "sink",
         abstract: "An OTLP/HTTP receiver that counts, checks and answers.",
         discussion: """
-            Receives POST /v1/traces (protobuf, plain or gzip). Its ledger is at GET
-            /tracemill/v1/ledger, batches not yet settled at GET
-            /tracemill/v1/batches?through=N, and in verify mode a trace at GET
-            /tracemill/v1/traces/<trace id>. It listens on loopback and has no
-            authentication.
+            Receives POST /v1/traces (protobuf or JSON, plain or gzip). Its ledger is at GET
+            /tracemill/v1/ledger, how well traces arrived at GET /api/quality, who calls whom
+            at GET /api/graph?format=json, text, mermaid or dot. With --store it keeps every
+            trace until the oldest give way: GET /api/traces lists them, GET
+            /api/traces/<trace id> gives one as OTLP JSON, and `tracemill trace` draws it.
+            It listens on loopback and has no authentication.
 
             EXAMPLES
               tracemill sink --port 4318
-              tracemill sink --port 4318 --mode verify
+              tracemill sink --store memory
+              tracemill sink --store traces --store-size 1GiB
               tracemill sink --port 4318 --fault status=503,count=3,retry-after=1
               curl -s http://127.0.0.1:4318/tracemill/v1/ledger
+              tracemill topology --sink http://127.0.0.1:4318
             """)
 
     @Option(help: "Port to listen on; 0 takes a free one.")
@@ -28,8 +31,20 @@ struct SinkCommand: ParsableCommand {
     @Option(help: "Address to listen on.")
     var host = "127.0.0.1"
 
-    @Option(help: "count: count and sum; verify: decode every field, build traces.")
-    var mode = SinkLedger.Mode.count
+    @Option(
+        help:
+            "count: count and sum; verify: decode every field. Default: count, verify with --store."
+    )
+    var mode: SinkLedger.Mode?
+
+    @Option(help: "Keep traces to be asked for: memory, or a folder that is made if need be.")
+    var store: String?
+
+    @Option(help: "Size of the store, such as 256MiB; at least 1MiB. The oldest traces give way.")
+    var storeSize: ByteSize = ByteSize(bytes: 256 << 20)
+
+    @Option(help: "A trace is judged when no span of it has come for so long, such as 30s.")
+    var quiet: Duration = Duration(nanoseconds: 30_000_000_000)
 
     @Option(help: "Event loop threads.")
     var threads = 1
@@ -49,13 +64,29 @@ struct SinkCommand: ParsableCommand {
         guard (1...64).contains(threads) else {
             throw ValidationError("--threads \(threads): write a number from 1 to 64")
         }
+        if store != nil, mode == .count {
+            throw ValidationError(
+                "--store keeps what is decoded, which --mode count does not: leave one of them out")
+        }
+        guard storeSize.bytes >= 1 << 20 else {
+            throw ValidationError("--store-size: write 1MiB or more")
+        }
+        guard quiet.nanoseconds >= 1_000_000 else {
+            throw ValidationError("--quiet: write 1ms or more")
+        }
     }
 
     func run() throws {
         var configuration = SinkConfiguration()
         configuration.host = host
         configuration.port = port
-        configuration.mode = mode
+        configuration.mode = mode ?? (store == nil ? .count : .verify)
+        var storeSettings = SinkConfiguration.StoreSettings()
+        storeSettings.folder = store == "memory" ? nil : store
+        storeSettings.bytesMax = storeSize.bytes
+        configuration.store = storeSettings
+        configuration.study.quietNs = quiet.nanoseconds
+        configuration.onNotice = { Output.error($0) }
         configuration.threads = threads
         do {
             configuration.faults = SinkFaultSchedule(
@@ -80,3 +111,26 @@ struct SinkCommand: ParsableCommand {
 }
 
 extension SinkLedger.Mode: ExpressibleByArgument {}
+
+/// A size on the command line, with its unit.
+struct ByteSize: ExpressibleByArgument {
+    var bytes: Int
+
+    init(bytes: Int) { self.bytes = bytes }
+
+    init?(argument: String) {
+        for (suffix, shift) in [("KiB", 10), ("MiB", 20), ("GiB", 30)]
+        where argument.hasSuffix(suffix) {
+            guard let count = Int(argument.dropLast(3)), count >= 0, count < 1 << 20 else {
+                return nil
+            }
+            bytes = count << shift
+            return
+        }
+        return nil
+    }
+
+    static var allValueStrings: [String] { ["64MiB", "256MiB", "1GiB"] }
+
+    var defaultValueDescription: String { "\(bytes >> 20)MiB" }
+}

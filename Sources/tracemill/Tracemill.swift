@@ -20,7 +20,8 @@ struct Tracemill: ParsableCommand {
               tracemill run scenarios/checkout.yaml --duration 30s --verify
               tracemill topology scenarios/checkout.yaml --format mermaid
               tracemill bench --json
-              tracemill sink --port 4318
+              tracemill sink --port 4318 --store memory
+              tracemill trace 4bf92f3577b34da6a3ce929d0e0e4736 --wait 5s
 
             EXIT CODES
               0 pass · 1 regression or budget broken · 2 usage or bad file · 3 inconclusive
@@ -29,7 +30,8 @@ struct Tracemill: ParsableCommand {
             """,
         version: "tracemill \(Build.version)",
         subcommands: [
-            RunCommand.self, SinkCommand.self, ValidateCommand.self, TopologyCommand.self,
+            RunCommand.self, SinkCommand.self, TraceCommand.self, ValidateCommand.self,
+            TopologyCommand.self,
             BenchCommand.self, DoctorCommand.self,
         ])
 

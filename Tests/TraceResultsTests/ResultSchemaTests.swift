@@ -37,6 +37,10 @@ struct ResultSchemaTests {
         try check(Metric.self, definitions["metric"])
         try check(HistogramRecord.self, definitions["histogram"])
         try check(RunSeries.self, definitions["series"])
+        try check(TraceQualityFigures.self, definitions["traceQuality"])
+        try check(ServiceGraph.self, definitions["graph"])
+        try check(ServiceGraph.Node.self, definitions["graphNode"])
+        try check(ServiceGraph.Edge.self, definitions["graphEdge"])
     }
 
     @Test("it names every field of the sink's ledger")
@@ -73,6 +77,7 @@ struct ResultSchemaTests {
         #expect(values("violation", "law") == names(Law.self))
         #expect(values("ledger", "checked") == names(Law.self))
         #expect(values("sink", "mode") == names(SinkLedger.Mode.self))
+        #expect(values("graphNode", "kind") == names(ServiceGraph.Node.Kind.self))
     }
 
     private func check<Object: ResultObject>(

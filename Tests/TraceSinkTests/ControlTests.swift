@@ -186,7 +186,7 @@ struct ControlTests {
             let answer = try client.ask(
                 "GET", "/tracemill/v1/traces/\(OTLPFixture.traceHex.uppercased())")
             #expect(answer.status == 200)
-            let trace = try JSONDecoder().decode(SinkTrace.self, from: Data(answer.body))
+            let trace = try JSONDecoder().decode(OTLPTraces.self, from: Data(answer.body))
             check(trace)
             #expect(
                 try client.ask("GET", "/tracemill/v1/traces/" + String(repeating: "1", count: 32))
@@ -198,21 +198,24 @@ struct ControlTests {
         }
     }
 
-    private func check(_ trace: SinkTrace) {
-        #expect(trace.traceId == OTLPFixture.traceHex)
-        #expect(!trace.isCut)
-        #expect(trace.spans.map(\.name) == ["GET /cart/{id}", "SELECT", "cart"])
-        #expect(trace.spans.map(\.serviceName) == ["frontend", "frontend", "cart"])
-        guard let root = trace.spans.first else { return }
+    private func check(_ trace: OTLPTraces) {
+        #expect(trace.resourceSpans.map(\.resource.serviceName) == ["frontend", "cart"])
+        let spans = trace.resourceSpans.flatMap(\.scopeSpans).flatMap(\.spans)
+        #expect(spans.map(\.name) == ["GET /cart/{id}", "SELECT", "cart"])
+        #expect(spans.allSatisfy { $0.traceId == OTLPFixture.traceHex })
+        guard let root = spans.first else { return }
+        let scope = trace.resourceSpans[0].scopeSpans[0]
+        #expect(scope.scope?.name == "tracemill")
+        #expect(scope.schemaUrl == "https://example.org/s")
         #expect(root.spanId == "b7ad6b7169203331")
         #expect(root.parentSpanId == nil)
-        #expect(trace.spans[1].parentSpanId == "b7ad6b7169203331")
+        #expect(spans[1].parentSpanId == "b7ad6b7169203331")
         #expect(root.traceState == "ot=th:8;rv:6e6d1a75832a2f")
         #expect(root.flags == 0x103)
         #expect(root.kind == 2)
         #expect(root.startTimeUnixNano == 1_700_000_000_000_000_001)
         #expect(root.endTimeUnixNano == 1_700_000_000_123_456_789)
-        #expect(root.status == SinkTrace.Status(code: 2, message: "broken pipe"))
+        #expect(root.status == OTLPTraces.Status(code: 2, message: "broken pipe"))
         let values = Dictionary(uniqueKeysWithValues: root.attributes.map { ($0.key, $0.value) })
         #expect(values["http.request.method"]?.stringValue == "GET")
         #expect(values["cached"]?.boolValue == false)
@@ -225,7 +228,7 @@ struct ControlTests {
         #expect(values["list"]?.arrayValue?.values.map(\.stringValue) == ["a", nil])
         #expect(values["map"]?.kvlistValue?.values.first?.value.doubleValue?.value == 1.5)
         #expect(values["raw"]?.bytesValue == "AP8B")
-        #expect(values["nothing"] == SinkTrace.Value())
+        #expect(values["nothing"] == OTLPTraces.Value())
         #expect(root.droppedAttributesCount == 3)
         #expect(root.droppedEventsCount == 4)
         #expect(root.droppedLinksCount == 6)

@@ -1,21 +1,51 @@
-// A trace as the sink gives it to whoever asks for it: the fields and names of OTLP's JSON, so that
-// other tools can read it too. Source: opentelemetry-proto, "JSON Protobuf Encoding".
+// Traces as OTLP's JSON: what `GET /api/traces/<id>` answers, so that whatever reads OTLP reads it.
+// Source: opentelemetry-proto, trace/v1/trace.proto (`TracesData`) and "JSON Protobuf Encoding":
+// identifiers in hexadecimal, enumerations as numbers, 64-bit numbers as decimal strings.
 
 public import TraceResults
 
-/// A trace that a sink has kept, as `GET /tracemill/v1/traces/<id>` answers it.
-public struct SinkTrace: Codable, Sendable, Equatable {
-    /// 32 hexadecimal digits.
-    public var traceId: String
-    /// Whether more spans came than the sink keeps of one trace.
-    public var isCut: Bool
-    /// The spans that arrived, by start time.
-    public var spans: [Entry]
+/// A `TracesData` document. Fields that are absent have their default value.
+public struct OTLPTraces: Codable, Sendable, Equatable {
+    /// Spans by resource.
+    public var resourceSpans: [ResourceSpans] = []
 
-    /// A span. Absent fields have their default value.
-    public struct Entry: Codable, Sendable, Equatable {
-        /// `service.name` of its resource.
-        public var serviceName: String
+    /// The spans of a resource.
+    public struct ResourceSpans: Codable, Sendable, Equatable {
+        public var resource: Resource
+        public var scopeSpans: [ScopeSpans]
+        public var schemaUrl: String?
+    }
+
+    /// What sent spans.
+    public struct Resource: Codable, Sendable, Equatable {
+        public var attributes: [Attribute]
+        public var droppedAttributesCount: UInt32?
+
+        /// Its `service.name`; empty for none.
+        public var serviceName: String {
+            attributes.first { $0.key == "service.name" }?.value.stringValue ?? ""
+        }
+    }
+
+    /// The spans of an instrumentation scope.
+    public struct ScopeSpans: Codable, Sendable, Equatable {
+        public var scope: Scope?
+        public var spans: [Span]
+        public var schemaUrl: String?
+    }
+
+    /// An instrumentation scope.
+    public struct Scope: Codable, Sendable, Equatable {
+        public var name: String
+        public var version: String?
+        public var attributes: [Attribute]
+        public var droppedAttributesCount: UInt32?
+    }
+
+    /// A span.
+    public struct Span: Codable, Sendable, Equatable {
+        /// 32 hexadecimal digits.
+        public var traceId: String
         /// 16 hexadecimal digits.
         public var spanId: String
         /// 16 hexadecimal digits, nil for a root.
@@ -23,11 +53,11 @@ public struct SinkTrace: Codable, Sendable, Equatable {
         /// The W3C tracestate.
         public var traceState: String?
         /// W3C trace flags, and OTLP's bits above them.
-        public var flags: UInt32
+        public var flags: UInt32?
         /// The name.
         public var name: String
         /// As OTLP numbers it: 1 internal, 2 server, 3 client, 4 producer, 5 consumer.
-        public var kind: UInt64
+        public var kind: Int32
         /// Start, Unix time in nanoseconds.
         @DecimalText public var startTimeUnixNano: UInt64 = 0
         /// End, Unix time in nanoseconds.
@@ -38,20 +68,23 @@ public struct SinkTrace: Codable, Sendable, Equatable {
         public var events: [Event]
         /// The links in order.
         public var links: [Link]
-        /// The status.
-        public var status: Status
+        /// The status; nil when it is not set.
+        public var status: Status?
         /// Attributes dropped by limits at the source.
-        public var droppedAttributesCount: UInt32
+        public var droppedAttributesCount: UInt32?
         /// Events dropped by limits at the source.
-        public var droppedEventsCount: UInt32
+        public var droppedEventsCount: UInt32?
         /// Links dropped by limits at the source.
-        public var droppedLinksCount: UInt32
+        public var droppedLinksCount: UInt32?
+
+        /// Whether its status is an error.
+        public var isError: Bool { status?.code == 2 }
     }
 
     /// A span's status.
     public struct Status: Codable, Sendable, Equatable {
         /// 0 unset, 1 ok, 2 error.
-        public var code: UInt64
+        public var code: Int32
         /// What was said of an error.
         public var message: String?
     }
@@ -94,7 +127,7 @@ public struct SinkTrace: Codable, Sendable, Equatable {
         @DecimalText public var timeUnixNano: UInt64 = 0
         public var name: String
         public var attributes: [Attribute]
-        public var droppedAttributesCount: UInt32
+        public var droppedAttributesCount: UInt32?
     }
 
     /// A link to another span.
@@ -102,9 +135,9 @@ public struct SinkTrace: Codable, Sendable, Equatable {
         public var traceId: String
         public var spanId: String
         public var traceState: String?
-        public var flags: UInt32
+        public var flags: UInt32?
         public var attributes: [Attribute]
-        public var droppedAttributesCount: UInt32
+        public var droppedAttributesCount: UInt32?
     }
 
     /// A double in protobuf's JSON: a number, or a string for what has no number in JSON and for a zero
