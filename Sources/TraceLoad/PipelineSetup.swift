@@ -199,9 +199,11 @@ struct PipelineSetup {
     func saturated(_ compiled: CompiledScenario) -> CompiledScenario {
         var scenario = compiled.scenario
         scenario.clock = .simulated
+        scenario.incidents = []
         scenario.traffic = scenario.traffic.map { traffic in
             var traffic = traffic
             traffic.maxInFlight = nil
+            traffic.model = .open
             traffic.stages = traffic.stages.prefix(1).map { stage in
                 var stage = stage
                 stage.rate = .max

@@ -4,8 +4,6 @@ import TraceResults
 /// Simulated time laid on the monotonic clock: when an instant is due, and the waiting for it. Each
 /// worker has its own.
 struct RealTimePace {
-    /// A trace that begins so much later than it should is a late start.
-    static let lateNs: UInt64 = 10_000_000
     /// A run with a larger share of late starts says nothing about the system under test.
     static let lateShareMax = 0.01
     /// Longest sleep between two looks at the stop signal.
@@ -16,6 +14,8 @@ struct RealTimePace {
     let firstNs: UInt64
     /// The last stretch of a wait that is spun through; 0 sleeps all of it.
     let spinNs: UInt64
+    /// A trace that begins so much later than it should is a late start.
+    let lagMaxNs: UInt64
 
     /// What the wall clock read, or would have read, at simulated time 0.
     var unixNanoAtZero: UInt64 {

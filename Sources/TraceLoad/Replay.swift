@@ -137,7 +137,8 @@ public final class Replay: Sendable {
         let pace =
             isRealTime
             ? RealTimePace(
-                originNs: beginNs, firstNs: firstNs, spinNs: UInt64(compiled.scenario.run.spinNs))
+                originNs: beginNs, firstNs: firstNs, spinNs: UInt64(compiled.scenario.run.spinNs),
+                lagMaxNs: UInt64(compiled.scenario.run.lagMaxNs))
             : nil
         let droppedBefore = droppedArrivals
         let results = Mutex<[WorkerResult]>([])

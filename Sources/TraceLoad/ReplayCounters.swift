@@ -14,7 +14,9 @@ public struct ReplayCounters: Sendable {
     public var identitySum: UInt64 = 0
     /// Sum of `SpanDigest` over them, from the plans; 0 unless the replay verifies.
     public var semanticSum: UInt64 = 0
-    /// Real time: traces that began later than `RealTimePace.lateNs` after they should have.
+    /// Real time: traces that began by the schedule, and those of them that began later than
+    /// `run.lag_max` allows.
+    public var pacedStarts: UInt64 = 0
     public var lateStarts: UInt64 = 0
     /// CPU time of the worker threads, ns.
     public var cpuNs: UInt64 = 0
@@ -30,6 +32,7 @@ public struct ReplayCounters: Sendable {
         spansEnded &+= other.spansEnded
         identitySum &+= other.identitySum
         semanticSum &+= other.semanticSum
+        pacedStarts &+= other.pacedStarts
         lateStarts &+= other.lateStarts
         cpuNs &+= other.cpuNs
         if let bytes = other.allocatedBytes { allocatedBytes = (allocatedBytes ?? 0) &+ bytes }

@@ -57,6 +57,8 @@ struct RunReport {
         record.set(.exportRequest, delivered.exportRequest)
         record.set(.delivery, delivered.delivery)
         record.set(.scheduleLag, summary.timings.scheduleLag)
+        record.set(.sleepLateness, summary.timings.sleepLateness)
+        record.set(.queueWait, summary.timings.queueWait)
         record.set(.traceLatency, summary.timings.traceLatency)
     }
 
@@ -66,6 +68,7 @@ struct RunReport {
         record.load.achievedTraces = summary.total.traces
         record.load.achievedSpans = summary.total.spansStarted
         record.load.skippedTraces = summary.droppedArrivals
+        record.load.lateStarts = summary.total.lateStarts
         record.load.intendedTraces = summary.total.traces + summary.droppedArrivals
         record.load.intendedSpans = summary.total.spansStarted
         guard compiled.scenario.clock == .realtime, summary.wallNs > 0 else { return }
@@ -101,7 +104,7 @@ struct RunReport {
     /// Whether the figures may be used, and why not.
     mutating func judge(
         flushed: FlushResult, _ summary: ReplaySummary, interrupted: Bool,
-        monitorFailure: String?, endpoint: String?
+        monitorFailure: String?, endpoint: String?, lagMaxNs: Double
     ) {
         record.valid = true
         record.interrupted = interrupted
@@ -123,7 +126,27 @@ struct RunReport {
         if summary.total.traces == 0, !interrupted {
             record.invalidate("no trace was replayed: give it more time, with --duration 10s")
         }
+        if let lateness = summary.lateness(lagMaxNs: lagMaxNs) { record.invalidate(lateness) }
         if interrupted { record.invalidate("interrupted by a signal") }
+    }
+}
+
+extension ReplaySummary {
+    /// Why the load was not the one asked for: more than one trace and more than 1% of them began late.
+    /// Nil when it was. What was measured then is the generator, or the machine, waiting for itself.
+    func lateness(lagMaxNs: Double) -> String? {
+        let late = Double(total.lateStarts)
+        let share = late / Double(max(1, total.pacedStarts))
+        guard late > 1, share > RealTimePace.lateShareMax else { return nil }
+        func duration(_ histogram: LatencyHistogram) -> String {
+            NumberText.duration(ns: Double(histogram.valueNs(atPercentile: 99)))
+        }
+        return
+            "the generator was the limit: \(Int((share * 100).rounded(.up)))% of the traces began more "
+            + "than \(NumberText.duration(ns: lagMaxNs)) late (lag p99 "
+            + "\(duration(timings.scheduleLag)), the machine's own sleep p99 "
+            + "\(duration(timings.sleepLateness))): lower the rate, give it more workers or a quieter "
+            + "machine, or allow more with run.lag_max"
     }
 }
 

@@ -35,7 +35,7 @@ public struct PathologyDeclaration: Hashable, Sendable {
     public var lateRate: Double = 0
     /// ns
     public var lateDelay: Distribution = .constant(0)
-    /// Share of traces whose root is never ended.
+    /// Share of traces whose root is never recorded, and only its context goes on.
     public var missingRoot: Double = 0
     /// Share of spans below a root whose parent is a span that nobody has.
     public var orphan: Double = 0

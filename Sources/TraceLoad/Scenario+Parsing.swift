@@ -220,6 +220,7 @@ extension ScenarioReader {
         run.repeats = fields.integer("repeats") ?? run.repeats
         run.order = fields.choice("order") ?? run.order
         run.spinNs = fields.duration("spin") ?? run.spinNs
+        run.lagMaxNs = fields.duration("lag_max") ?? run.lagMaxNs
         if let node = fields["spin"], run.spinNs > 1e9 {
             report(.badDuration, at: node.position, "a worker spins at most 1s before an event")
         }

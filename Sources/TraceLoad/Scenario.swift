@@ -304,4 +304,7 @@ public struct RunDeclaration: Hashable, Sendable {
     public var workers: Int?
     /// In real time: how long before an event is due a worker wakes up and spins, ns.
     public var spinNs: Double = 0
+    /// In real time: a trace that begins later than this is late, and too many of them make the run
+    /// invalid, ns.
+    public var lagMaxNs: Double = 10e6
 }

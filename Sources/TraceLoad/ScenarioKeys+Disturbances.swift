@@ -26,7 +26,7 @@ extension ScenarioSection {
                 .init("late", .section(.late), default: "none", "Spans that are ended late."),
                 .init(
                     "missing_root", .probability, default: "0",
-                    "Share of traces whose root is never ended."),
+                    "Share of traces whose root is never recorded."),
                 .init(
                     "orphan", .probability, default: "0",
                     "Share of spans below a root with a parent that nobody has."),

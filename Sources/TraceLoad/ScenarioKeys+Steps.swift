@@ -164,6 +164,9 @@ extension ScenarioSection {
                 .init(
                     "spin", .duration, default: "0ms",
                     "In real time: how long before an event is due a worker wakes and spins."),
+                .init(
+                    "lag_max", .duration, default: "10ms",
+                    "In real time: the run is invalid when more than 1% of the traces begin later."),
             ]
         case .budget:
             [

@@ -14,6 +14,10 @@ public struct RunOptions: Sendable {
     public var endpoint: String?
     /// The sink decodes every field and the run compares the contents with its plans.
     public var verifies = false
+    /// Which of the scenario's traces are this run's.
+    public var shard = Shard.whole
+    /// Identifiers derive from it with `ids: salted`; nil: drawn, or for shards the same for all.
+    public var salt: UInt64?
     /// Faults for the embedded sink, in its own words.
     public var sinkFaults: [String] = []
     public var clock = ClockSource.cycleCounter
@@ -105,15 +109,22 @@ public final class ScenarioRun: Sendable {
                 limits: configuration.limits)
             var replayOptions = ReplayOptions()
             replayOptions.workers = workers
+            replayOptions.shard = options.shard
             replayOptions.verifies = options.verifies
             if scenario.identifiers == .salted {
                 var generator = SystemRandomNumberGenerator()
-                replayOptions.salt = UInt64.random(in: 1 ... .max, using: &generator)
+                // Shards must agree, since links go from one to another.
+                replayOptions.salt =
+                    options.salt
+                    ?? (options.shard.count > 1
+                        ? scenario.seed ^ 0x7368_6172_6473
+                        : UInt64.random(in: 1 ... .max, using: &generator))
             }
             replayOptions.allocatedBytesOfThread = options.allocatedBytesOfThread
             replay = try Replay(compiled, providers: providers, options: replayOptions)
             replayOptions.verifies = false
             replayOptions.workers = 1
+            replayOptions.shard = .whole
             overhead = try Replay(
                 setup.saturated(compiled), providers: providers, options: replayOptions)
         } catch let error as RunError {
@@ -174,7 +185,8 @@ public final class ScenarioRun: Sendable {
             if let sink { try report.traces(sink, compiled) }
             report.judge(
                 flushed: flushed, summary, interrupted: interruption != nil,
-                monitorFailure: monitor.failure, endpoint: endpoint)
+                monitorFailure: monitor.failure, endpoint: endpoint,
+                lagMaxNs: compiled.scenario.run.lagMaxNs)
             record = report.record
         } catch {
             sinkProcess?.stop()

@@ -124,9 +124,10 @@ struct StreamWorker {
             // Stopped while it slept.
             feed.close()
             traces[slot].isSkipped = true
-        } else if lagNs > RealTimePace.lateNs {
-            executor.counters.lateStarts &+= 1
+            return
         }
+        executor.counters.pacedStarts &+= 1
+        if let pace, lagNs > pace.lagMaxNs { executor.counters.lateStarts &+= 1 }
     }
 
     private mutating func finish(

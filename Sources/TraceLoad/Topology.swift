@@ -76,6 +76,8 @@ public struct Topology: Sendable {
         figures = Array(repeating: nil, count: operations.count)
         for number in operations.indices { nodes[number].failureRate = run(number).failure }
         let arrivals = scenario.traffic.enumerated().map { entry, traffic in
+            // How often users come depends on how long they wait: they count alike.
+            if traffic.model == .closed { return Double(traffic.concurrency) }
             let expected = ArrivalSchedule(traffic, seed: 0, entry: entry).expectedArrivals
             return expected.isFinite ? expected : 1
         }

@@ -73,8 +73,12 @@ public enum LatencyName: String, Sendable, CaseIterable {
     case exportRequest = "exportRequestNs"
     /// From the end of a span to its acknowledgement.
     case delivery = "deliveryNs"
-    /// How late a trace began after it should have.
+    /// How late each instant of a trace was executed in real time.
     case scheduleLag = "scheduleLagNs"
+    /// How late the machine woke a thread from a sleep, measured in the same run.
+    case sleepLateness = "sleepLatenessNs"
+    /// How long arrivals waited for a place in simulated time, those that did.
+    case queueWait = "queueWaitNs"
     /// From when a trace should have begun to its last end.
     case traceLatency = "traceLatencyNs"
 

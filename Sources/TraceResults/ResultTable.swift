@@ -88,7 +88,8 @@ public struct ResultTable: Sendable {
         (.spanStart, "span start"), (.spanEnd, "span end"),
         (.samplerDecision, "sampler decision"), (.queueResidence, "queue residence"),
         (.exportRequest, "export request"), (.delivery, "end to acknowledged"),
-        (.scheduleLag, "schedule lag"), (.traceLatency, "trace latency"),
+        (.scheduleLag, "schedule lag"), (.sleepLateness, "  the machine's own sleep"),
+        (.queueWait, "wait for a place"), (.traceLatency, "trace latency"),
     ]
 
     private func latencies(_ run: RunRecord) -> [String] {

@@ -21,6 +21,7 @@ struct RunCommand: ParsableCommand {
               tracemill run scenarios/checkout.yaml
               tracemill run scenarios/checkout.yaml --duration 60s --workers 2
               tracemill run scenarios/checkout.yaml --verify --duration 2s
+              tracemill run shop.yaml --shard 1/4 --endpoint http://127.0.0.1:4318/v1/traces
               tracemill run shop.yaml --endpoint http://127.0.0.1:4318/v1/traces
               tracemill run shop.yaml --json | jq .runs[0].metrics.spanEndNsP99
             """)
@@ -39,6 +40,16 @@ struct RunCommand: ParsableCommand {
 
     @Option(help: "Worker threads; default: the scenario's, or cores - 1.")
     var workers: Int?
+
+    @Option(
+        help: """
+            Shard i of n, such as 0/4: every arrival is simulated and each n-th trace is sent. All \
+            shards together send what one run would.
+            """)
+    var shard: ShardArgument?
+
+    @Option(help: "Number that salted ids derive from; default: drawn, or one for all shards.")
+    var salt: UInt64?
 
     @Option(help: "OTLP/HTTP endpoint to send to instead of the embedded receiver.")
     var endpoint: String?
@@ -79,6 +90,8 @@ struct RunCommand: ParsableCommand {
         options.durationNs = duration?.nanoseconds
         options.warmupNs = warmup?.nanoseconds
         options.workers = workers
+        options.shard = shard?.shard ?? .whole
+        options.salt = salt
         options.endpoint = endpoint
         options.verifies = verify
         options.sinkFaults = faults
@@ -125,6 +138,21 @@ struct RunCommand: ParsableCommand {
                 code: .invalidRun)
         }
     }
+}
+
+/// `--shard`: i/n.
+struct ShardArgument: ExpressibleByArgument {
+    var shard: Shard
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, let index = Int(parts[0]), let count = Int(parts[1]),
+            (1...1024).contains(count), (0..<count).contains(index)
+        else { return nil }
+        shard = Shard(index: index, count: count)
+    }
+
+    static var allValueStrings: [String] { ["0/4", "3/4"] }
 }
 
 /// `--clock`.

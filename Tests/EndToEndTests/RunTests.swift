@@ -134,14 +134,50 @@ struct RunTests {
         #expect(wire < body / 2)
     }
 
+    /// However busy the machine that tests run on is.
+    private func realtime(rate: String, lagMax: String = "1h") -> String {
+        Scenarios.shop(rate: rate, extra: "clock: realtime")
+            .replacing("drain: 20s,", with: "drain: 20s, lag_max: \(lagMax),")
+    }
+
     @Test("paces a real-time run by its schedule")
     func realtime() throws {
-        let (command, _) = try run(Scenarios.shop(rate: "200", extra: "clock: realtime"))
+        let (command, _) = try run(realtime(rate: "200"))
         #expect(command.exitCode == 0, "\(command.errors)")
         let run = try command.json()
         #expect(number(run, "load", "achievedTraces") ?? 0 > 10)
         #expect(number(run, "metrics", "scheduleLagNsP50", "samples") ?? 0 > 0)
         #expect(number(run, "metrics", "traceLatencyNsP50", "value") ?? 0 > 0)
+        #expect(number(run, "metrics", "sleepLatenessNsP99", "samples") ?? 0 > 0)
+    }
+
+    @Test("a load that the generator cannot hold makes the run invalid")
+    func overload() throws {
+        // Traces that no machine begins in time: 300,000 a second on one worker.
+        let (command, _) = try run(realtime(rate: "300000", lagMax: "10ms"))
+        #expect(command.exitCode == 4, "\(command.errors)")
+        #expect(command.errors.contains("the generator was the limit"), "\(command.errors)")
+        let run = try command.json()
+        #expect(run["valid"] as? Bool == false)
+        #expect(number(run, "load", "lateStarts") ?? 0 > 1000)
+    }
+
+    @Test("shards send together what one run sends")
+    func shards() throws {
+        let scenario = Scenarios.shop(rate: "3000")
+        var sums: [UInt64] = []
+        var spans: [Double] = []
+        for shard in ["0/1", "0/3", "1/3", "2/3"] {
+            let (command, _) = try run(scenario, ["--shard", shard, "--salt", "7", "--verify"])
+            #expect(command.exitCode == 0, "\(command.errors)")
+            let ledger = try #require(try command.json()["ledger"] as? [String: Any])
+            let issued = try #require(ledger["issued"] as? [String: Any])
+            spans.append(try #require(issued["sampledEnded"] as? Double))
+            let sum = try #require(issued["semanticSum"])
+            sums.append(try #require(UInt64("\(sum)")))
+        }
+        #expect(spans[1] > 0 && spans[2] > 0 && spans[3] > 0)
+        #expect(sums[0] == sums[1] &+ sums[2] &+ sums[3])
     }
 
     @Test(
@@ -186,7 +222,7 @@ struct RunTests {
 
     @Test("counts the spans that a full queue drops in real time")
     func queueFull() throws {
-        let scenario = Scenarios.shop(rate: "3000", extra: "clock: realtime")
+        let scenario = realtime(rate: "3000")
             .replacingOccurrences(
                 of: "{queue: 4096, batch: 256, delay: 20ms}", with: "{queue: 16, batch: 16}")
         let (command, _) = try run(scenario, ["--fault", "latency=100ms"])

@@ -22,7 +22,7 @@ import TracePipeline
         """
 
     private func replay(
-        _ top: String, workers: Int = 2, arrivals: UInt64 = 2000, services: String = shop,
+        _ top: String, workers: Int = 2, arrivals: UInt64 = 1000, services: String = shop,
         traffic: String = "arrival: constant, stages: [{duration: 100s, rate: 100}]"
     ) throws -> PipelineReplay {
         let compiled = try compiled(
@@ -41,12 +41,12 @@ import TracePipeline
 
     @Test func `Nothing is wrong unless it is asked for`() throws {
         let replay = try replay("")
-        #expect(replay.spans.count == 2000 * 6)
+        #expect(replay.spans.count == 1000 * 6)
         #expect(replay.areTracesWhole)
         let events = replay.spans.flatMap(\.events).filter { $0.name == "row" }
-        #expect(events.count == 2000)
+        #expect(events.count == 1000)
         #expect(events.allSatisfy { $0.attributes.map(\.key) == ["f", "n", "k"] })
-        #expect(Set(events.map { "\($0.attributes)" }).count == 2000)
+        #expect(Set(events.map { "\($0.attributes)" }).count == 1000)
     }
 
     @Test func `Spans whose root is missing have a parent that nobody sees`() throws {
@@ -54,9 +54,9 @@ import TracePipeline
         let rootless = replay.traces.values.count { spans in
             !spans.contains { $0.parentSpanID == nil }
         }
-        #expect(replay.traces.count == 2000)
-        #expect(within(rootless, 0.2, of: 2000))
-        #expect(replay.spans.count == 2000 * 6 - rootless)
+        #expect(replay.traces.count == 1000)
+        #expect(within(rootless, 0.2, of: 1000))
+        #expect(replay.spans.count == 1000 * 6 - rootless)
         #expect(replay.summary.total.spansStarted == UInt64(replay.spans.count))
     }
 
@@ -64,17 +64,17 @@ import TracePipeline
         let replay = try replay("pathology: {orphan: 10%}")
         let ids = Set(replay.spans.map(\.spanID))
         let orphans = replay.spans.count { $0.parentSpanID.map { !ids.contains($0) } ?? false }
-        #expect(replay.spans.count == 2000 * 6)
-        #expect(within(orphans, 0.1, of: 2000 * 5))
-        #expect(replay.traces.count == 2000)
+        #expect(replay.spans.count == 1000 * 6)
+        #expect(within(orphans, 0.1, of: 1000 * 5))
+        #expect(replay.traces.count == 1000)
     }
 
     @Test func `A span sent twice is issued twice, with one identity`() throws {
         let replay = try replay("pathology: {duplicate: 10%}")
         let doubled =
             replay.spans.count - Set(replay.spans.map { "\($0.traceID)\($0.spanID)" }).count
-        #expect(within(doubled, 0.1, of: 2000 * 6))
-        #expect(replay.summary.total.spansStarted == UInt64(2000 * 6 + doubled))
+        #expect(within(doubled, 0.1, of: 1000 * 6))
+        #expect(replay.summary.total.spansStarted == UInt64(1000 * 6 + doubled))
         for same in Dictionary(grouping: replay.spans, by: \.spanID).values where same.count > 1 {
             #expect(same.count == 2 && "\(same[0])" == "\(same[1])")
         }
@@ -83,17 +83,17 @@ import TracePipeline
     @Test func `Where headers are lost a trace of its own begins`() throws {
         let replay = try replay("pathology: {broken_propagation: 25%}")
         // A call and a message cross services in each trace.
-        let pieces = replay.traces.count - 2000
-        #expect(within(pieces, 0.25, of: 4000))
-        #expect(replay.spans.count == 2000 * 6)
+        let pieces = replay.traces.count - 1000
+        #expect(within(pieces, 0.25, of: 2000))
+        #expect(replay.spans.count == 1000 * 6)
         #expect(replay.areTracesWhole)
         #expect(replay.summary.total.traces == UInt64(replay.traces.count))
     }
 
     @Test func `Spans that never end are live until the end, and nothing else is`() throws {
         let replay = try replay("pathology: {never_ended: 1%}")
-        let left = 2000 * 6 - replay.spans.count
-        #expect(within(left, 0.01, of: 2000 * 6))
+        let left = 1000 * 6 - replay.spans.count
+        #expect(within(left, 0.01, of: 1000 * 6))
         #expect(replay.counters.live == UInt64(left))
     }
 
@@ -115,7 +115,7 @@ import TracePipeline
         let replay = try replay("pathology: {oversize: {rate: 5%, spans: 300}}")
         let sizes = replay.traces.values.map(\.count)
         #expect(Set(sizes) == [6, 306])
-        #expect(within(sizes.count { $0 == 306 }, 0.05, of: 2000))
+        #expect(within(sizes.count { $0 == 306 }, 0.05, of: 1000))
         #expect(replay.areTracesWhole)
     }
 

@@ -1,6 +1,8 @@
+import Glibc
 import Synchronization
 import Testing
 import TraceCore
+import TracePipeline
 import TraceResults
 
 @testable import TraceLoad
@@ -204,5 +206,75 @@ private final class DrainedRecorder: Sendable {
         #expect(summary.timings.scheduleLag.count == 40 * 9)
         #expect(summary.timings.sleepLateness.count > 0)
         #expect(summary.wallNs >= 195_000_000)
+    }
+
+    @Test(arguments: [1, 2, 3, 7])
+    func `Shards are together the whole, before sampling`(_ count: Int) throws {
+        for poolWindows in [0, 2] {
+            func sums(_ shard: Shard, workers: Int) throws -> [UInt64] {
+                let drained = try DrainedRecorder()
+                var options = ReplayOptions()
+                options.workers = workers
+                options.poolWindows = poolWindows
+                options.verifies = true
+                options.shard = shard
+                let compiled = try RepositoryScenario.checkout.compiled()
+                let replay = try Replay(
+                    compiled,
+                    providers: compiled.makeProviders(
+                        recorder: drained.recorder, sampler: .parentBased(root: .alwaysOn)),
+                    options: options)
+                let (summary, _) = try drained.drain {
+                    try replay.run(ReplayLimit(arrivals: 128))
+                }
+                return [
+                    summary.total.traces, summary.total.spansStarted, summary.total.identitySum,
+                    summary.total.semanticSum,
+                ]
+            }
+            let whole = try sums(.whole, workers: 1)
+            var union: [UInt64] = [0, 0, 0, 0]
+            for index in 0..<count {
+                let part = try sums(Shard(index: index, count: count), workers: 1 + index % 2)
+                #expect(part[0] > 0)
+                for place in union.indices { union[place] &+= part[place] }
+            }
+            #expect(union == whole)
+        }
+    }
+
+    /// Holds the worker up whenever a trace begins.
+    private struct StallingSampler: CustomSampler {
+        let stallUs: UInt32
+        var description: String { "stalling" }
+
+        func sample(_ request: SamplingRequest) -> SamplingResult {
+            if request.parent == nil { usleep(stallUs) }
+            return SamplingResult(.recordAndSample)
+        }
+    }
+
+    @Test(arguments: [(20_000, true), (0, false)] as [(UInt32, Bool)])
+    func `A worker that is held up begins late, and the run says so`(
+        _ stallUs: UInt32, _ isLate: Bool
+    ) throws {
+        let compiled = try compiled(
+            services: "a: {operations: {x: {self: 1ms}}}", root: "a/x",
+            top: "clock: realtime\nrun: {lag_max: \(isLate ? "10ms" : "1h")}",
+            traffic: "arrival: constant, stages: [{duration: 200ms, rate: 200}]")
+        let drained = try DrainedRecorder()
+        let replay = try replay(
+            compiled, drained, workers: 1,
+            sampler: .custom(StallingSampler(stallUs: stallUs)), verifies: false)
+        let (summary, _) = try drained.drain { try replay.run() }
+        // 40 traces, 5 ms apart, each of which takes 20 ms to begin: all but the first few are late.
+        #expect(summary.total.pacedStarts == 40)
+        #expect((summary.total.lateStarts >= 30) == isLate)
+        var report = RunReport(RunRecord())
+        report.judge(
+            flushed: .completed, summary, interrupted: false, monitorFailure: nil, endpoint: nil,
+            lagMaxNs: compiled.scenario.run.lagMaxNs)
+        #expect(report.record.valid == !isLate)
+        #expect(report.record.reason?.contains("the generator was the limit") ?? false == isLate)
     }
 }

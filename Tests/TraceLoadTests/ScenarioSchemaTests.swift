@@ -77,6 +77,7 @@ import TraceCore
         #expect(scenario.traffic[1].think == .constant(1e9))
         #expect(scenario.run.order == .sequential)
         #expect(scenario.run.spinNs == 50_000)
+        #expect(scenario.run.lagMaxNs == 20_000_000)
         #expect(
             scenario.services[0].clockSkew
                 == .uncutNormal(mean: -5e6, standardDeviation: 20e6))
@@ -201,6 +202,6 @@ enum EveryKey {
           - {metric: deliveredSpansPerS, min: 1000}
           - {metric: cpu_per_span, regress: 5%}
         sink: {latency: {exponential: {mean: 1ms}}, faults: [{status: 503, count: 3}, reset=after]}
-        run: {warmup: 1s, drain: 3s, repeats: 1, workers: 2, order: sequential, spin: 50us}
+        run: {warmup: 1s, drain: 3s, repeats: 1, workers: 2, order: sequential, spin: 50us, lag_max: 20ms}
         """
 }
