@@ -192,7 +192,7 @@ extension SpanQueue {
         return taken
     }
 
-    private func accumulator(of stream: Int) -> UnsafeMutablePointer<StreamAccumulator> {
+    func accumulator(of stream: Int) -> UnsafeMutablePointer<StreamAccumulator> {
         if stream >= accumulators.count {
             // A tracer was made since the last drain.
             // acquire: the record that names the stream was published after the stream was.
@@ -203,7 +203,7 @@ extension SpanQueue {
     }
 
     @inline(never)
-    private func skip(_ message: UnsafeRawPointer) {
+    func skip(_ message: UnsafeRawPointer) {
         skippedSpans += 1
         if unsafe core.pointee.sumsChecked {
             unsafe skippedIdentitySum &+= SpanChecksum.identity(spanBytes: message)
@@ -211,7 +211,7 @@ extension SpanQueue {
     }
 
     /// Writes the envelopes and finds each stream's place. Returns the body's size.
-    private func layOut(_ memory: UnsafeMutableRawPointer, capacityBytes: Int) -> Int {
+    func layOut(_ memory: UnsafeMutableRawPointer, capacityBytes: Int) -> Int {
         let streams = unsafe core.pointee.streams
         touchedStreams.sort { unsafe streams[$0].resourceIndex < streams[$1].resourceIndex }
         var cursor = unsafe memory

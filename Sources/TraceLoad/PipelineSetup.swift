@@ -60,6 +60,14 @@ struct PipelineSetup {
             }
             return 1
         }
+        if scenario.clock == .simulated, let tail = scenario.pipeline.tail {
+            if let wanted, wanted > 1 {
+                throw .unusable(
+                    "the tail stage at \(tail.position) goes by simulated time, which only one worker "
+                        + "keeps in order: use --workers 1")
+            }
+            return 1
+        }
         return wanted ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) - 1)
     }
 
@@ -143,6 +151,7 @@ struct PipelineSetup {
         batch.scheduleDelayMs = Int(declared.delayNs / 1e6)
         batch.exportTimeoutMs = Int(declared.timeoutNs / 1e6)
         batch.whenFull = declared.onFull == .block ? .block : .drop
+        batch.tail = declaration.tail.map { TailSampling($0) }
         return batch
     }
 

@@ -177,6 +177,8 @@ extension DeliveryCounts {
             FateCount(count: totals.spans, identitySum: totals.identitySum)
         }
         queued = FateCount(count: ledger.queued, identitySum: ledger.queued == 0 ? 0 : nil)
+        waiting = fate(ledger.waiting)
+        discardedByTail = fate(ledger.discardedByTail)
         inFlight = fate(ledger.inFlight)
         acknowledged = FateCount(
             count: ledger.acknowledged.spans + ledger.partlyAcknowledged.spans,

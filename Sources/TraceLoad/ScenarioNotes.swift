@@ -26,9 +26,6 @@ extension Scenario {
                     "a run measures and does not judge: the \(budgets.count) budgets are checked, not applied"
                 ))
         }
-        if let tail = pipeline.tail {
-            notes.append((tail.position, "`tail` is checked; no run has a tail stage yet"))
-        }
         return notes.sorted { $0.0 < $1.0 }.map {
             ScenarioNote(file: file, position: $0.0, message: $0.1)
         }

@@ -216,6 +216,7 @@ public final class ScenarioRun: Sendable {
         var facts = MemoryFacts()
         facts.statedStoreBytes = UInt64(memoryStatement.storeBytes)
         facts.statedRingBytes = UInt64(memoryStatement.ringBytes)
+        facts.statedTailBytes = UInt64(memoryStatement.tailBytes)
         facts.statedBodiesBytes = UInt64(memoryStatement.bodiesBytes)
         facts.statedExporterBytes = UInt64(memoryStatement.exporterBytes)
         facts.heldBytes = options.heldBytesOfPages?()

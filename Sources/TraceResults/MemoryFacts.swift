@@ -6,6 +6,8 @@ public struct MemoryFacts: ResultObject {
     public var statedStoreBytes: UInt64 = 0
     /// Finished spans that wait, by the statement.
     public var statedRingBytes: UInt64 = 0
+    /// Spans kept back by tail sampling, by the statement.
+    public var statedTailBytes: UInt64 = 0
     /// Request bodies, by the statement.
     public var statedBodiesBytes: UInt64 = 0
     /// The exporter's own buffers, by the statement.
@@ -23,12 +25,14 @@ public struct MemoryFacts: ResultObject {
 
     /// The most that the pipeline was to hold.
     public var statedBytes: UInt64 {
-        statedStoreBytes + statedRingBytes + statedBodiesBytes + statedExporterBytes
+        statedStoreBytes + statedRingBytes + statedTailBytes + statedBodiesBytes
+            + statedExporterBytes
     }
 
     public static let fields: [ResultField<MemoryFacts>] = [
         .required("statedStoreBytes", \.statedStoreBytes),
         .required("statedRingBytes", \.statedRingBytes),
+        .added("statedTailBytes", \.statedTailBytes),
         .required("statedBodiesBytes", \.statedBodiesBytes),
         .required("statedExporterBytes", \.statedExporterBytes),
         .optional("heldBytes", \.heldBytes),

@@ -87,6 +87,24 @@ public struct ResultField<Root: ResultObject>: Sendable {
             })
     }
 
+    /// A field that earlier versions did not write: missing, it stays at its default.
+    public static func added<Value: Codable & Sendable>(
+        _ name: String, _ path: any WritableKeyPath<Root, Value> & Sendable
+    ) -> ResultField {
+        let key = FieldName(name)
+        return ResultField(
+            name: name, isOptional: true,
+            decode: { root, container in
+                guard let value = try container.decodeIfPresent(Value.self, forKey: key) else {
+                    return
+                }
+                root[keyPath: path] = value
+            },
+            encode: { root, container in
+                try container.encode(root[keyPath: path], forKey: key)
+            })
+    }
+
     /// A 64-bit number written as a decimal string, since a JSON number is exact only to 2^53.
     public static func decimal(
         _ name: String, _ path: any WritableKeyPath<Root, UInt64> & Sendable

@@ -160,6 +160,7 @@ public struct ResultTable: Sendable {
         "droppedRetriesExhausted": "dropped: gave up retrying",
         "droppedOversize": "dropped: too large", "droppedShutdown": "dropped: shutdown",
         "inFlight": "still in flight", "queued": "still queued",
+        "waiting": "waiting for their trace",
     ]
 
     private func fates(_ delivery: DeliveryCounts, of run: RunRecord) -> [String] {

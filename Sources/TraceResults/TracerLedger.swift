@@ -114,6 +114,8 @@ public struct DeliveryCounts: ResultObject {
     /// Whether it sends to the sink whose ledger stands beside this one.
     public var reachesSink = true
     public var queued = FateCount()
+    /// Held by a tail sampler: undecided, or kept and in no request yet.
+    public var waiting = FateCount()
     public var inFlight = FateCount()
     public var acknowledged = FateCount()
     /// Rejected by a partial success.
@@ -136,7 +138,10 @@ public struct DeliveryCounts: ResultObject {
         [
             .required("processor", \.processor),
             .required("reachesSink", \.reachesSink),
-        ] + fates.map { .required($0.name, $0.path) }
+        ]
+        + fates.map {
+            $0.name == "waiting" ? .added($0.name, $0.path) : .required($0.name, $0.path)
+        }
 
     /// Every fate with its name in the file, in the order in which they are shown.
     static let fates:
@@ -152,6 +157,7 @@ public struct DeliveryCounts: ResultObject {
                 ("droppedShutdown", \.droppedShutdown),
                 ("inFlight", \.inFlight),
                 ("queued", \.queued),
+                ("waiting", \.waiting),
             ]
 
     /// Spans of every fate together.

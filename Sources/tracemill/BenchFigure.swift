@@ -14,6 +14,7 @@ enum BenchGroup: String, CaseIterable {
     case events
     case propagation
     case ring
+    case tail
     case delivery
     case idle
 
@@ -30,6 +31,7 @@ enum BenchGroup: String, CaseIterable {
         case .events: "events and links, each"
         case .propagation: "propagation"
         case .ring: "ring"
+        case .tail: "tail sampling, on the exporter thread"
         case .delivery: "delivery"
         case .memory: "memory"
         case .idle: "the exporter thread, at rest and woken"

@@ -88,6 +88,8 @@ struct BenchSuite {
         propagation()
         group = .ring
         ring()
+        group = .tail
+        try tail()
         group = .delivery
         try delivery()
         group = .idle

@@ -300,8 +300,8 @@ struct ConservationLawsTests {
         for (index, fate) in DeliveryCounts.fates.enumerated() {
             delivery[keyPath: fate.path] = FateCount(count: 1 << index, identitySum: 1 << index)
         }
-        #expect(delivery.accountedFor == (1 << 10) - 1)
-        #expect(delivery.identitySum == (1 << 10) - 1)
+        #expect(delivery.accountedFor == (1 << 11) - 1)
+        #expect(delivery.identitySum == (1 << 11) - 1)
         let lost = DeliveryCounts.fates.filter { $0.name.hasPrefix("dropped") }
         #expect(lost.count == 5)
         #expect(delivery.dropped == lost.reduce(0) { $0 + delivery[keyPath: $1.path].count })

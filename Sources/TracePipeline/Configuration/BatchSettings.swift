@@ -25,6 +25,9 @@ public struct BatchSettings: Sendable, Equatable {
     /// 64 KiB to 64 MiB, the longest request there may be.
     public var bodyBytesMax = Self.bodyBytesLimits.upperBound
 
+    /// Keeps finished spans back by trace and decides about whole traces; nil: every span goes out.
+    public var tail: TailSampling?
+
     static let bodyBytesLimits = 64 << 10...64 << 20
 
     public init() {}
@@ -52,6 +55,7 @@ public struct BatchSettings: Sendable, Equatable {
                     "bytes from \(Self.bodyBytesLimits.lowerBound) to \(Self.bodyBytesLimits.upperBound)"
             )
         }
+        try tail?.validate()
     }
 }
 

@@ -95,6 +95,7 @@ struct ConfigurationSetting: Sendable {
         ) { orNone($0.batch.exportTimeoutMs) },
         Self("batch.whenFull") { $0.batch.whenFull.rawValue },
         Self("batch.bodyBytesMax") { "\($0.batch.bodyBytesMax)" },
+        Self("batch.tail") { $0.batch.tail.map { "\($0)" } ?? "(none)" },
         Self("additionalProcessors", ["OTEL_TRACES_EXPORTER"]) {
             list($0.additionalProcessors.map(\.summary))
         },

@@ -10,6 +10,8 @@ public struct MemoryStatement: Sendable, Equatable {
     /// Finished spans that wait, in the queues of all processors (``BatchSettings/queueSpans``,
     /// ``RecorderOptions/queueBytesMax``).
     public var ringBytes = 0
+    /// Spans that tail stages keep back, with their tables (``TailSampling/memoryBytesMax``).
+    public var tailBytes = 0
     /// Request bodies, being built, on their way or waiting to be sent again
     /// (``BatchSettings/bodyBytesMax``, ``OTLPHTTPSettings/connections``).
     public var bodiesBytes = 0
@@ -20,13 +22,17 @@ public struct MemoryStatement: Sendable, Equatable {
 
     public init() {}
 
-    public var totalBytes: Int { storeBytes + ringBytes + bodiesBytes + exporterBytes }
+    public var totalBytes: Int {
+        storeBytes + ringBytes + tailBytes + bodiesBytes + exporterBytes
+    }
 }
 
 extension MemoryStatement: CustomStringConvertible {
+    /// With tail sampling its part stands behind the ring's.
     /// `memory: store 138.4 MiB, ring 130.2 MiB, bodies 128.0 MiB, exporter 2.0 MiB: at most 398.6 MiB`
     public var description: String {
         "memory: store \(Self.mebibytes(storeBytes)), ring \(Self.mebibytes(ringBytes)), "
+            + (tailBytes > 0 ? "tail \(Self.mebibytes(tailBytes)), " : "")
             + "bodies \(Self.mebibytes(bodiesBytes)), exporter \(Self.mebibytes(exporterBytes)): "
             + "at most \(Self.mebibytes(totalBytes))"
     }
@@ -67,6 +73,11 @@ extension MemoryStatement {
     fileprivate mutating func add(
         _ exporter: ExporterChoice, _ batch: BatchSettings, pages: some PageSource
     ) {
+        if let tail = batch.tail {
+            let bytes = tail.holdSizes.footprintBytes(pages: pages)
+            tailBytes += bytes
+            pagesBytes += bytes
+        }
         var bodies = 1
         var capacityBytes = batch.bodyCapacityBytes
         if case .otlp(let settings) = exporter {

@@ -87,9 +87,21 @@ public struct TracingConfiguration: Sendable {
         isServiceNameFromEnvironment = name != nil
     }
 
+    /// An `end` that waits for its export cannot wait for the rest of its trace.
+    private static func checkSimple(_ batch: BatchSettings) throws(ConfigurationError) {
+        guard batch.tail == nil else {
+            throw .invalidSetting(
+                name: "batch.tail",
+                reason:
+                    "a simple processor exports each span as it ends; tail sampling needs `processor = .batch`"
+            )
+        }
+    }
+
     public func validate() throws(ConfigurationError) {
         try batch.validate()
         try exporter.validate()
+        if case .simple = processor { try Self.checkSimple(batch) }
         try sweeper.validate()
         for processor in additionalProcessors { try processor.validate() }
         try metrics?.validate()

@@ -260,6 +260,7 @@ extension BatchSettings {
         var settings = self
         settings.batchSpans = 1
         settings.scheduleDelayMs = 0
+        settings.tail = nil
         return settings
     }
 }

@@ -38,6 +38,10 @@ public struct PipelineLedger: Sendable, Equatable {
     public var endedSampled: UInt64 = 0
     /// In the queue.
     public var queued: UInt64 = 0
+    /// In the tail stage: undecided, or kept and in no request body yet.
+    public var waiting = FateTotals()
+    /// Given up by the tail stage: its trace was not kept, or let go undecided for want of room.
+    public var discardedByTail = FateTotals()
     /// In a request body: being sent, waiting for a connection or to be tried again.
     public var inFlight = FateTotals()
     /// In batches that the server took whole.
@@ -79,7 +83,7 @@ public struct PipelineLedger: Sendable, Equatable {
 
     public init() {}
 
-    /// Spans dropped after their end, for whatever reason.
+    /// Spans lost after their end, for whatever reason; what a tail stage discards is not lost.
     public var dropped: UInt64 {
         refused.spans + retriesExhausted.spans + oversize.spans + shutdown.spans
             + queueFull + afterShutdown + spansTooLarge
@@ -87,7 +91,8 @@ public struct PipelineLedger: Sendable, Equatable {
 
     /// Spans whose place is known.
     public var accounted: UInt64 {
-        queued + inFlight.spans + acknowledged.spans + partlyAcknowledged.spans + rejected + dropped
+        queued + waiting.spans + discardedByTail.spans + inFlight.spans + acknowledged.spans
+            + partlyAcknowledged.spans + rejected + dropped
     }
 
     /// Conservation law L2; to be asked at rest.

@@ -100,6 +100,7 @@ extension PipelineMetrics {
                 ("oversize", ledger.oversize.spans),
                 ("shutdown", ledger.shutdown.spans - ledger.unsent),
             ])
+        if let tail = account.tailFigures { add(tail, ledger, processor) }
         let histograms = account.durations.byErrorType.sorted { ($0.key ?? "") < ($1.key ?? "") }
         for (errorType, durations) in histograms {
             var attributes = exporter
@@ -108,6 +109,43 @@ extension PipelineMetrics {
                 DurationPoint(
                     name: Self.exportDurationName, attributes: attributes, durations: durations))
         }
+    }
+
+    /// What a tail stage holds and has decided; see ``TailFigures``.
+    private mutating func add(
+        _ tail: TailFigures, _ ledger: PipelineLedger, _ processor: [String: String]
+    ) {
+        func with(_ name: String, _ value: String) -> [String: String] {
+            processor.merging(["tracemill.tail.\(name)": value]) { $1 }
+        }
+        addOwn("tail.span.waiting", ledger.waiting.spans, processor, .upDownCounter)
+        addOwn("tail.span.discarded", ledger.discardedByTail.spans, processor)
+        for (decision, spans) in [
+            ("kept", tail.lateKeptSpans), ("dropped", tail.lateDroppedSpans),
+        ] {
+            addOwn("tail.span.late", spans, with("decision", decision))
+        }
+        addOwn(
+            "tail.trace.waiting", tail.waitingTraces, processor, .upDownCounter, unit: "{trace}")
+        let shortages = [
+            ("traces", tail.droppedTooEarlyTraces - tail.droppedForMemoryTraces),
+            ("memory", tail.droppedForMemoryTraces),
+        ]
+        for (shortage, traces) in shortages {
+            addOwn(
+                "tail.trace.dropped_too_early", traces, with("shortage", shortage),
+                unit: "{trace}")
+        }
+        let unwanted = TailFigures.Decisions(
+            policy: "(none)", drops: true, keptTraces: 0, droppedTraces: tail.unwantedTraces)
+        for decided in tail.decisions + [unwanted] {
+            addOwn(
+                "tail.trace.decided", decided.keptTraces + decided.droppedTraces,
+                with("policy", decided.policy).merging(
+                    ["tracemill.tail.decision": decided.drops ? "dropped" : "kept"]) { $1 },
+                unit: "{trace}")
+        }
+        addOwn("tail.memory.used", tail.usedBytes, processor, .upDownCounter, unit: "By")
     }
 
     /// A custom processor has no queue and no exporter that the pipeline knows of.

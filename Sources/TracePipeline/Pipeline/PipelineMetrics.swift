@@ -20,7 +20,7 @@ public struct PipelineMetrics: Sendable, Equatable {
         /// As `otel.sdk.processor.span.processed`.
         public var name: String
         public var instrument: Instrument
-        /// UCUM: `{span}`.
+        /// UCUM: `{span}`; of tail stages `{trace}` and `By`, too.
         public var unit: String
         /// As `otel.component.name`, `otel.component.type`, `error.type`, `otel.span.sampling_result`,
         /// `tracemill.not_recorded.reason`, `tracemill.sweep.action`.
@@ -56,11 +56,14 @@ public struct PipelineMetrics: Sendable, Equatable {
                 attributes: attributes, value: value))
     }
 
-    /// A counter that the conventions have no name for.
-    mutating func addOwn(_ name: String, _ value: UInt64, _ attributes: [String: String]) {
+    /// What the conventions have no name for.
+    mutating func addOwn(
+        _ name: String, _ value: UInt64, _ attributes: [String: String],
+        _ instrument: Instrument = .counter, unit: String = "{span}"
+    ) {
         points.append(
             Point(
-                name: "tracemill.\(name)", instrument: .counter, unit: "{span}",
+                name: "tracemill.\(name)", instrument: instrument, unit: unit,
                 attributes: attributes, value: value))
     }
 }

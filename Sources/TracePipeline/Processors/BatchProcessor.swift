@@ -46,7 +46,7 @@ public final class BatchProcessor: Sendable {
         case .custom(let custom): loopExporter = .custom(custom)
         }
         // Safe because the loop is handed to its thread and used by nobody else.
-        nonisolated(unsafe) let loop = ExportLoop(
+        nonisolated(unsafe) let loop = try ExportLoop(
             account: account, settings: settings, exporter: loopExporter, observer: observer,
             bodyTap: bodyTap, chores: chores, pages: pages)
         self.account = account
@@ -151,6 +151,9 @@ public final class BatchProcessor: Sendable {
 
     /// Where every ended span is, now. Any thread.
     public var ledger: PipelineLedger { account.ledger }
+
+    /// What the tail stage has decided and holds; nil where there is none. Any thread.
+    public var tailFigures: TailFigures? { account.tailFigures }
 
     /// Times that the exporter thread was woken so far, or woke since its time had come: it stands still
     /// while nothing happens.

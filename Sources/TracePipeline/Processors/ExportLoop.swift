@@ -26,7 +26,7 @@ final class ExportLoop {
     }
 
     /// A request body and the batch in it.
-    private final class BatchSlot {
+    final class BatchSlot {
         var body: ExportBody
         var isBusy = false
         var record: BatchRecord?
@@ -37,35 +37,40 @@ final class ExportLoop {
     }
 
     private let recorder: SpanRecorder
-    private let queue: SpanQueue
-    private let control: ProcessorControl
-    private let settings: BatchSettings
-    private let exporter: Exporter
+    let queue: SpanQueue
+    let control: ProcessorControl
+    let settings: BatchSettings
+    let exporter: Exporter
     private let observer: BatchObserver?
     private let bodyTap: BodyTap?
+    let tail: TailStage?
     private let chores: [any ExporterChore]
-    private let slots: [BatchSlot]
+    let slots: [BatchSlot]
 
-    private var lastNumber: UInt64 = 0
+    var lastNumber: UInt64 = 0
     /// Times that the thread has slept.
     private var wakeups: UInt64 = 0
     /// When the oldest pending span was first seen; nil while the queue is empty.
-    private var firstPendingNs: UInt64?
+    var firstPendingNs: UInt64?
     /// The flush for which the queue is being drained; nil when none is.
-    private var drainingFor: UInt64?
+    var drainingFor: UInt64?
     /// What was published when that drain began.
-    private var drainMark = SpanQueue.Mark()
-    private var lastDrained: UInt64 = 0
+    var drainMark = SpanQueue.Mark()
+    var lastDrained: UInt64 = 0
     private var lastRequested: UInt64 = 0
     /// Flushes whose spans are all in batches: done once every batch up to `number` is settled.
-    private var drainedFlushes: [(ticket: UInt64, number: UInt64)] = []
-    private var shutdownDeadlineNs: UInt64?
+    var drainedFlushes: [(ticket: UInt64, number: UInt64)] = []
+    var shutdownDeadlineNs: UInt64?
+    /// With a tail stage: when the oldest kept span was first seen, and flushes whose kept spans are not all in
+    /// batches: up to so many of all that were ever kept.
+    var firstReleasedNs: UInt64?
+    var keptFlushes: [(ticket: UInt64, released: UInt64)] = []
 
     init(
         account: ProcessorAccount, settings: BatchSettings, exporter: Exporter,
         observer: BatchObserver?, bodyTap: BodyTap?, chores: [any ExporterChore],
         pages: any PageSource
-    ) {
+    ) throws(ConfigurationError) {
         recorder = account.recorder
         queue = recorder.queue
         control = account.control
@@ -79,6 +84,12 @@ final class ExportLoop {
             case .http(let http): (http.slotCount, http.bodyBytesMax)
             case .custom: (1, settings.bodyCapacityBytes)
             }
+        if let settings = settings.tail {
+            tail = try TailStage(
+                settings, queue: account.recorder.queue, bodyBytesMax: bodyBytesMax, pages: pages)
+        } else {
+            tail = nil
+        }
         slots = (0..<count).map { _ in BatchSlot(bodyBytesMax: bodyBytesMax, pages: pages) }
     }
 
@@ -88,7 +99,7 @@ final class ExportLoop {
             takeRequests()
             if shutdownDeadlineNs == nil { runChores() }
             drive()
-            fill()
+            if let tail { fill(through: tail) } else { fill() }
             drive()
             completeFlushes()
             if shutdownDeadlineNs != nil, finish() { return }
@@ -178,7 +189,7 @@ final class ExportLoop {
         }
     }
 
-    private func isDue(_ pending: Int, nowNs: UInt64) -> Bool {
+    func isDue(_ pending: Int, nowNs: UInt64) -> Bool {
         if pending >= dueSpans { return true }
         guard pending > 0 else { return false }
         return queue.hasWaiters || dueNs.map { nowNs >= $0 } ?? false
@@ -186,18 +197,18 @@ final class ExportLoop {
 
     /// Spans that are worth a batch: a full one, or what a queue of about that size can hold while threads
     /// keep credits that they do not use.
-    private var dueSpans: Int {
+    var dueSpans: Int {
         min(settings.batchSpans, settings.queueSpans - settings.queueSpans / 8)
     }
 
     /// When the pending spans have waited long enough for their batch to fill.
-    private var dueNs: UInt64? {
+    var dueNs: UInt64? {
         firstPendingNs.map {
             MonotonicTime.deadlineNs(from: $0, afterMs: settings.scheduleDelayMs)
         }
     }
 
-    private func hand(over index: Int, spans: Int, startedNs: UInt64, buildCPUNs: UInt64) {
+    func hand(over index: Int, spans: Int, startedNs: UInt64, buildCPUNs: UInt64) {
         let slot = slots[index]
         lastNumber += 1
         let nowNs = TraceClock.monotonicNs
@@ -210,7 +221,11 @@ final class ExportLoop {
             timedEndCycles: slot.body.timedEndCycles)
         slot.record = record
         slot.isBusy = true
-        control.monitor.withLock { $0.ledger.begin(record.totals) }
+        let waiting = tail?.waiting
+        control.monitor.withLock { state in
+            state.ledger.begin(record.totals)
+            if let waiting { state.ledger.waiting = waiting }
+        }
         if let bodyTap { unsafe bodyTap(RawSpan(_unsafeBytes: slot.body.bytes), spans) }
         let deadlineNs =
             settings.exportTimeoutMs == 0
@@ -244,7 +259,7 @@ final class ExportLoop {
         while let finished = http.nextFinished() { settle(finished) }
     }
 
-    private func settle(_ finished: FinishedExport) {
+    func settle(_ finished: FinishedExport) {
         let slot = slots[finished.slot]
         guard var record = slot.record else { preconditionFailure("settled a batch twice") }
         record.outcome = finished.outcome
@@ -274,7 +289,9 @@ final class ExportLoop {
         // Asked for while another flush was draining: its wake-up has been used up.
         if drainingFor == nil, lastRequested > lastDrained { return }
         var untilNs = shutdownDeadlineNs
-        if slots.contains(where: { !$0.isBusy }) {
+        if let tail {
+            guard prepareSleep(tail, &untilNs) else { return }
+        } else if slots.contains(where: { !$0.isBusy }) {
             let pending = queue.pendingCount
             // A body came free after `fill` looked: the drain goes on.
             if drainingFor != nil || shutdownDeadlineNs != nil && pending > 0 { return }
@@ -314,7 +331,9 @@ final class ExportLoop {
         guard let deadlineNs = shutdownDeadlineNs else { return false }
         let nowNs = TraceClock.monotonicNs
         if nowNs >= deadlineNs { cutShort(nowNs: nowNs) }
-        guard !slots.contains(where: \.isBusy), queue.seal() else { return false }
+        guard !slots.contains(where: \.isBusy), tail?.isEmpty ?? true, queue.seal() else {
+            return false
+        }
         if case .custom(let custom) = exporter { custom.shutdown() }
         for chore in chores { chore.runLast() }
         control.monitor.withLockAndSignal { $0.isFinished = true }
@@ -331,6 +350,8 @@ final class ExportLoop {
         var totals = FateTotals()
         totals.spans = UInt64(spans)
         totals.identitySum = identitySum
+        if let tail { totals.add(tail.dropAll()) }
         control.monitor.withLock { $0.ledger.dropUnsent(totals) }
+        publishTail()
     }
 }

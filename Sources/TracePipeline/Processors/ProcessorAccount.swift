@@ -50,6 +50,10 @@ final class ProcessorAccount: Sendable {
         isOwnProcess ? control.monitor.withLock { $0.durations } : ExportDurations()
     }
 
+    var tailFigures: TailFigures? {
+        isOwnProcess ? control.monitor.withLock { $0.tail } : nil
+    }
+
     var wakeups: UInt64 { isOwnProcess ? control.monitor.withLock { $0.wakeups } : 0 }
 }
 

@@ -16,6 +16,8 @@ final class ProcessorControl: Sendable {
         var isAbandoned = false
         var ledger = PipelineLedger()
         var durations = ExportDurations()
+        /// What the tail stage says of itself, where there is one.
+        var tail: TailFigures?
         /// Times that the exporter thread has slept and was woken, or its time had come.
         var wakeups: UInt64 = 0
     }
