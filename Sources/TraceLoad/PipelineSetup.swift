@@ -71,15 +71,6 @@ struct PipelineSetup {
         return wanted ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)) - 1)
     }
 
-    /// What the pipeline of a run does not have.
-    func checkRunnable() throws(RunError) {
-        if let tail = declaration.tail {
-            throw .unusable(
-                "\(scenario.file):\(tail.position): a run has no tail stage, so all traces would be "
-                    + "kept: remove `tail`")
-        }
-    }
-
     /// What a plan says of its spans is compared with what arrives; some scenarios say too little.
     func checkVerifiable() throws(RunError) {
         guard scenario.clock == .simulated else {

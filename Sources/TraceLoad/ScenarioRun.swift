@@ -72,7 +72,6 @@ public final class ScenarioRun: Sendable {
         self.options = options
         let scenario = compiled.scenario
         let setup = PipelineSetup(scenario)
-        try setup.checkRunnable()
         if options.verifies { try setup.checkVerifiable() }
         let workers = try setup.workers(options)
         var baseURL: String?
