@@ -118,6 +118,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "TraceResultsTests", dependencies: ["TraceResults", "CZlib"],
+            exclude: ["make_golden_statistics.py"],
             swiftSettings: strict),
         .testTarget(
             name: "TraceSinkTests",
