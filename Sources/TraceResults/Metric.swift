@@ -129,6 +129,10 @@ public enum MetricName: String, Sendable, CaseIterable {
     case wrongParentShare
     /// Spans that came after their trace was judged, of all that came.
     case lateSpanShare
+    /// Spans that the sampler kept, where the scenario's schedule says how many there are.
+    case keptSpans
+    /// 52 bits of the sum of their identities, where identifiers are fixed: which spans were kept.
+    case keptSpansChecksum
 
     /// A metric of this name from its figure; the unit and the direction follow from the name.
     public func metric(_ value: Double, samples: UInt64 = 1) -> Metric {
@@ -147,6 +151,8 @@ public enum MetricName: String, Sendable, CaseIterable {
             Metric(value, unit: "1", better: .higher, kind: .mean, samples: samples)
         case .droppedSpanShare, .orphanSpanShare, .wrongParentShare, .lateSpanShare:
             Metric(value, unit: "1", better: .lower, kind: .mean, samples: samples)
+        case .keptSpans, .keptSpansChecksum:
+            Metric(value, unit: "1", better: .neither, kind: .exact, samples: samples)
         }
     }
 }
@@ -171,6 +177,17 @@ extension RunRecord {
     /// The figure of a name.
     public func value(_ name: MetricName) -> Double? {
         metrics[name.rawValue]?.value
+    }
+
+    /// Enters the figures that follow from the seed alone, from closed books. For runs whose schedule says
+    /// how many traces there are: at `rate: max` the time of the run decides.
+    ///
+    /// - Parameter hasFixedIdentifiers: whether spans have the same identifiers in every run.
+    public mutating func setExactFigures(hasFixedIdentifiers: Bool) {
+        set(.keptSpans, Double(ledger.tracer.sampledEnded))
+        guard hasFixedIdentifiers, let sum = ledger.issued?.identitySum else { return }
+        // A JSON number is exact to 53 bits; folding keeps every bit of the sum in it.
+        set(.keptSpansChecksum, Double((sum ^ sum >> 52) & ((1 << 52) - 1)))
     }
 
     /// Enters a distribution, its percentiles, its largest value and its mean; nothing when empty.

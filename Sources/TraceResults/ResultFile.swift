@@ -66,7 +66,7 @@ public enum ResultFile {
         let data = Data(text)
         do {
             let mark = try JSONDecoder().decode(SchemaMark.self, from: data)
-            guard mark.schema == RunResult.currentSchema else {
+            guard RunResult.isReadable(mark.schema) else {
                 throw ResultFileError.unsupportedSchema(path: path, schema: mark.schema)
             }
             return try JSONDecoder().decode(RunResult.self, from: data)

@@ -4,8 +4,18 @@
 
 /// A whole result file.
 public struct RunResult: ResultObject {
-    /// The format this version writes, and the only one it reads.
+    /// The format this version writes. It reads every minor version `tracemill.result/1.n`, too: those
+    /// differ by fields alone.
     public static let currentSchema = "tracemill.result/1"
+
+    /// Whether this version reads a format: its own, or a minor version of it.
+    static func isReadable(_ schema: String?) -> Bool {
+        guard let schema else { return false }
+        if schema == currentSchema { return true }
+        let minor = schema.dropFirst(currentSchema.count + 1)
+        return schema.hasPrefix(currentSchema + ".") && (1...4).contains(minor.count)
+            && minor.allSatisfy { $0.isASCII && $0.isNumber }
+    }
 
     /// The format and its version.
     public var schema = RunResult.currentSchema
@@ -183,7 +193,7 @@ public struct DesignFacts: ResultObject {
         case sequential
         /// Every variant once in each round, in a seeded random order.
         case interleaved
-        /// Two builds, each once in every round, in a seeded random order.
+        /// Two builds or variants, each once in every round, in a seeded random order.
         case paired
     }
 
@@ -193,6 +203,14 @@ public struct DesignFacts: ResultObject {
     public var orderSeed: UInt64 = 0
     /// Rounds planned.
     public var rounds = 1
+    /// The two sides of a gate; nil without one.
+    public var arms: [ArmFacts]?
+    /// What a gate judges by; nil without one.
+    public var budgets: [GateBudget]?
+    /// The numbers of pairs at which a gate looks; nil without one.
+    public var looks: [Int]?
+    /// The first round of a second collection, made to confirm what the first found; nil without one.
+    public var confirmsFromRound: Int?
     public var unknownFields: [String: JSONValue] = [:]
 
     public init() {}
@@ -201,5 +219,45 @@ public struct DesignFacts: ResultObject {
         .required("kind", \.kind),
         .decimal("orderSeed", \.orderSeed),
         .required("rounds", \.rounds),
+        .optional("arms", \.arms),
+        .optional("budgets", \.budgets),
+        .optional("looks", \.looks),
+        .optional("confirmsFromRound", \.confirmsFromRound),
+    ]
+}
+
+/// One side of a gate: which runs are its, and what they ran.
+public struct ArmFacts: ResultObject {
+    /// Which side.
+    public enum Role: String, Codable, Sendable, CaseIterable {
+        /// What was there before.
+        case base
+        /// What is judged.
+        case head
+    }
+
+    /// Which side.
+    public var role = Role.base
+    /// The `variant` of its runs.
+    public var variant = ""
+    /// The program that ran it.
+    public var tool: ToolFacts?
+    /// SHA-256 of the program's file, in hexadecimal.
+    public var programSHA256: String?
+    /// SHA-256 of the scenario as that program resolved it.
+    public var scenarioSHA256 = ""
+    /// Where it ran, when that is not where the result was made.
+    public var environment: EnvironmentFacts?
+    public var unknownFields: [String: JSONValue] = [:]
+
+    public init() {}
+
+    public static let fields: [ResultField<ArmFacts>] = [
+        .required("role", \.role),
+        .required("variant", \.variant),
+        .optional("tool", \.tool),
+        .optional("programSHA256", \.programSHA256),
+        .required("scenarioSHA256", \.scenarioSHA256),
+        .optional("environment", \.environment),
     ]
 }

@@ -23,6 +23,8 @@ struct ResultSchemaTests {
         try check(HardFacts.self, definitions["hardFacts"])
         try check(SoftFacts.self, definitions["softFacts"])
         try check(DesignFacts.self, definitions["design"])
+        try check(ArmFacts.self, definitions["arm"])
+        try check(GateBudget.self, definitions["budget"])
         try check(RunRecord.self, definitions["run"])
         try check(LoadFacts.self, definitions["load"])
         try check(HostConditions.self, definitions["host"])
@@ -72,6 +74,8 @@ struct ResultSchemaTests {
             Value.allCases.map { .string($0.rawValue) }
         }
         #expect(values("design", "kind") == names(DesignFacts.Kind.self))
+        #expect(values("arm", "role") == names(ArmFacts.Role.self))
+        #expect(values("budget", "rule") == names(GateBudget.Rule.self))
         #expect(values("metric", "better") == names(Metric.Direction.self))
         #expect(values("metric", "kind") == names(Metric.Kind.self))
         #expect(values("violation", "law") == names(Law.self))
