@@ -15,7 +15,7 @@ SOURCES = find $(wildcard Package.swift Sources Tests Benchmarks Examples) -name
 	-not -path '*/Generated/*' -not -path '*/.build*' -print0
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run scenarios schema test tsan lint format bench bench-instructions bench-runtime-calls \
+.PHONY: help install build run gate gate-baseline scenarios schema test tsan lint format bench bench-instructions bench-runtime-calls \
 	benchmarks shop shop-test interop bench-peers bench-peers-test otlp-definition clean
 
 help: ## List the targets
@@ -30,6 +30,18 @@ build: install ## Build .build/release/tracemill
 
 run: build ## Run a scenario (SCENARIO, by default scenarios/checkout.yaml)
 	$(TRACEMILL) run $(SCENARIO) $(ARGS)
+
+# Which spans are kept follows from the seed alone, on any machine: compared exactly with the stored
+# baseline. Time is compared in pairs, with another build: make gate BASE=old/tracemill
+GATE_EXACT = --baseline results/baseline/gate.json --rounds 1 \
+	--budget 'keptSpans exact' --budget 'keptSpansChecksum exact'
+
+gate: build ## Gate this build: exact figures, and timing against another build (BASE=program)
+	$(TRACEMILL) gate scenarios/gate.yaml $(GATE_EXACT) --output results/gate-exact.json $(ARGS)
+	$(if $(BASE),$(TRACEMILL) gate $(SCENARIO) --base $(BASE) --duration 3s $(ARGS))
+
+gate-baseline: build ## Store what `make gate` compares with: after a change that is meant
+	$(TRACEMILL) gate scenarios/gate.yaml --baseline results/baseline/gate.json --record --rounds 1
 
 scenarios: build ## Run each scenario of scenarios/ briefly, a line each (ROUND=2s; ARGS=FILE)
 	@.ci/install python3

@@ -16,15 +16,13 @@ extension Scenario {
             notes.append(
                 (
                     variant.position,
-                    "a run takes `pipeline` as it is: the \(variants.count) variants are checked, not run"
+                    "a run takes `pipeline` as it is, or one of the \(variants.count) variants with --variant"
                 ))
         }
-        if let budget = budgets.first {
-            notes.append(
-                (
-                    budget.position,
-                    "a run measures and does not judge: the \(budgets.count) budgets are checked, not applied"
-                ))
+        for budget in budgets {
+            guard case .regress = budget.bound else { continue }
+            notes.append((budget.position, "a run judges `max` and `min`; `regress` takes a gate"))
+            break
         }
         return notes.sorted { $0.0 < $1.0 }.map {
             ScenarioNote(file: file, position: $0.0, message: $0.1)

@@ -27,6 +27,8 @@ public struct RunOptions: Sendable {
     public var pages: any PageSource = MappedPageSource()
     /// Bytes that are taken from there now; nil where nobody keeps count.
     public var heldBytesOfPages: (@Sendable () -> UInt64)?
+    /// Steps of extra work for each span on the exporter's thread: what a self-test of a gate looks for.
+    public var extraWorkPerSpan = 0
     /// This program, which is its own sink.
     public var executable = "/proc/self/exe"
     /// Called about four times a second while the run goes on, on a thread of the run's own.
@@ -99,7 +101,7 @@ public final class ScenarioRun: Sendable {
             } else {
                 endpoint = nil
             }
-            configuration.observer = watch.observer
+            configuration.observer = ExtraWork(options).around(watch.observer)
             // The exporter thread ends spans, too: those that nobody else does.
             memoryStatement = configuration.memoryStatement(threads: workers + 1)
             pipeline = try TracingPipeline(configuration)

@@ -242,8 +242,8 @@ public struct ArmFacts: ResultObject {
     public var variant = ""
     /// The program that ran it.
     public var tool: ToolFacts?
-    /// SHA-256 of the program's file, in hexadecimal.
-    public var programSHA256: String?
+    /// CRC-32 of the program's file, in hexadecimal: whether both sides ran the same.
+    public var programCRC32: String?
     /// SHA-256 of the scenario as that program resolved it.
     public var scenarioSHA256 = ""
     /// Where it ran, when that is not where the result was made.
@@ -256,7 +256,7 @@ public struct ArmFacts: ResultObject {
         .required("role", \.role),
         .required("variant", \.variant),
         .optional("tool", \.tool),
-        .optional("programSHA256", \.programSHA256),
+        .optional("programCRC32", \.programCRC32),
         .required("scenarioSHA256", \.scenarioSHA256),
         .optional("environment", \.environment),
     ]

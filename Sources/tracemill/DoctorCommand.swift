@@ -10,8 +10,8 @@ struct DoctorCommand: ParsableCommand {
         commandName: "doctor",
         abstract: "Is this machine fit to measure? What does the environment configure?",
         discussion: """
-            Without an option: a few facts about this machine, and what they mean for
-            figures. With --config: every setting of the tracing SDK as OTEL_* variables
+            Without an option: facts about this machine, half a second of measuring its pace,
+            and what to do about each that shifts figures. With --config: every setting of the tracing SDK as OTEL_* variables
             and defaults make it, where each comes from, what was wrong with variables,
             and the resource that the detectors find. Header values and the user-info of
             URLs are never shown. (A run takes its pipeline from the scenario instead.)
@@ -95,6 +95,7 @@ struct MachineFacts: Encodable {
     var schema = "tracemill.doctor/1"
     var environment = HostReader().environment()
     var fitness = HostFitness()
+    var steadiness = MachineSteadiness()
     var clocks = Clocks(
         clockGettimeNs: Self.cost { TraceClock.monotonicNs },
         cycleCounterNs: Self.cost { TraceClock.cycles },
@@ -153,7 +154,7 @@ struct MachineFacts: Encodable {
                     ?? "unknown",
                 isGood: (fitness.loadAverage ?? 0) < usable / 4,
                 advice: "something else is at work, or was a moment ago"))
-        return lines
+        return lines + steadiness.lines
     }
 
     private var memory: Line {

@@ -23,7 +23,10 @@ struct RunCommand: ParsableCommand {
               tracemill run scenarios/checkout.yaml --verify --duration 2s
               tracemill run shop.yaml --shard 1/4 --endpoint http://127.0.0.1:4318/v1/traces
               tracemill run shop.yaml --endpoint http://127.0.0.1:4318/v1/traces
+              tracemill run shop.yaml --variant sampled
               tracemill run shop.yaml --json | jq .runs[0].metrics.spanEndNsP99
+
+            The scenario's `budgets` with max and min are judged: one that breaks exits with 1.
             """)
 
     @Argument(help: "Scenario file (YAML).", completion: .file(extensions: ["yaml", "yml"]))
@@ -51,6 +54,9 @@ struct RunCommand: ParsableCommand {
     @Option(help: "Number that salted ids derive from; default: drawn, or one for all shards.")
     var salt: UInt64?
 
+    @Option(help: "Variant of the scenario to run instead of its pipeline.")
+    var variant: String?
+
     @Option(help: "OTLP/HTTP endpoint to send to instead of the embedded receiver.")
     var endpoint: String?
 
@@ -74,6 +80,10 @@ struct RunCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "No progress on standard error.")
     var quiet = false
 
+    /// For `selftest`: steps of extra work for each span, on the exporter's thread.
+    @Option(help: .hidden)
+    var extraWork = 0
+
     func validate() throws {
         if let workers, !(1...256).contains(workers) {
             throw ValidationError("--workers \(workers): write a number from 1 to 256")
@@ -81,8 +91,12 @@ struct RunCommand: ParsableCommand {
     }
 
     func run() throws {
-        let compiled = try ScenarioFile.compiled(scenario, seed: seed)
-        if !quiet { for note in compiled.scenario.notes { Output.error("\(note)") } }
+        let scenario = try ScenarioFile.loaded(scenario, seed: seed)
+        if !quiet { for note in scenario.notes { Output.error("\(note)") } }
+        // A gate pads names to equal lengths.
+        let variant = variant.map { ScenarioFile.trimmed($0) }
+        let compiled = CompiledScenario(
+            try variant.map { try ScenarioFile.patched(scenario, variant: $0) } ?? scenario)
         let path = output ?? ResultPath.standard(for: compiled.scenario.name)
         // Before the load, not after it: a run whose result has no place to go is a run for nothing.
         try ResultPath.check(path)
@@ -96,6 +110,7 @@ struct RunCommand: ParsableCommand {
         options.verifies = verify
         options.sinkFaults = faults
         options.clock = clock.source
+        options.extraWorkPerSpan = extraWork
         options.allocatedBytesOfThread = { Heap.allocatedBytesOfThread() }
         if let pages = ArenaPageSource() {
             options.pages = pages
@@ -104,7 +119,7 @@ struct RunCommand: ParsableCommand {
         let progress = ProgressDisplay(name: compiled.scenario.name, isShown: !quiet)
         options.onProgress = { progress.update($0) }
 
-        let record: RunRecord
+        var record: RunRecord
         let run: ScenarioRun
         do {
             run = try ScenarioRun(compiled, options: options)
@@ -119,7 +134,11 @@ struct RunCommand: ParsableCommand {
             throw CommandFailure(message: reason, code: .invalidRun)
         }
         progress.finish()
-        let result = RunDocument.result(record, of: compiled)
+        if let variant { record.variant = variant }
+        if duration == nil, scenario.hasFixedSchedule {
+            record.setExactFigures(hasFixedIdentifiers: scenario.identifiers == .fixed)
+        }
+        let result = RunDocument.result(record, of: scenario)
         do {
             try ResultFile.write(result, to: path)
         } catch {
@@ -137,6 +156,7 @@ struct RunCommand: ParsableCommand {
                 message: "invalid run: \(record.reason ?? "see the ledger in \(path)")",
                 code: .invalidRun)
         }
+        try RunBudgets.judge(record, of: scenario, showsTable: !json)
     }
 }
 

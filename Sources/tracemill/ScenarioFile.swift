@@ -20,6 +20,33 @@ enum ScenarioFile {
     }
 }
 
+extension ScenarioFile {
+    /// The scenario with a variant's pipeline in place of its own.
+    static func patched(_ scenario: Scenario, variant name: String) throws -> Scenario {
+        guard let variant = scenario.variants.first(where: { $0.name == name }) else {
+            throw CommandFailure.usage(noVariant(name, scenario))
+        }
+        var patched = scenario
+        patched.pipeline = variant.pipeline
+        return patched
+    }
+
+    /// A name without the spaces that a gate pads it with.
+    static func trimmed(_ name: String) -> String {
+        String(name.reversed().drop(while: \.isWhitespace).reversed())
+    }
+
+    /// What to say of a variant that is not there.
+    static func noVariant(_ name: String, _ scenario: Scenario) -> String {
+        let shown = TerminalText.neutralised(name.prefix(60))
+        guard !scenario.variants.isEmpty else {
+            return "the scenario has no variants, '\(shown)' is none: declare it under `variants`"
+        }
+        let names = scenario.variants.map(\.name).joined(separator: ", ")
+        return "the scenario has no variant '\(shown)'; it has \(TerminalText.neutralised(names))"
+    }
+}
+
 /// Where results go.
 enum ResultPath {
     /// `results/<scenario>-<time>.json`, the name fit for a file.
@@ -50,12 +77,12 @@ enum ResultPath {
 
 /// A result file's document around a run.
 enum RunDocument {
-    static func result(_ record: RunRecord, of compiled: CompiledScenario) -> RunResult {
+    /// - Parameter scenario: as its file has it, whichever variant ran: variants of one file compare.
+    static func result(_ record: RunRecord, of scenario: Scenario) -> RunResult {
         var result = RunResult()
         result.tool = ToolFacts.current(version: Build.version, commit: "")
         result.scenario = ScenarioFacts(
-            name: compiled.scenario.name, seed: compiled.scenario.seed,
-            resolved: compiled.scenario.canonicalText)
+            name: scenario.name, seed: scenario.seed, resolved: scenario.canonicalText)
         result.environment = HostReader().environment()
         result.design.kind = .single
         result.runs = [record]

@@ -10,6 +10,11 @@ final class SignalWatch: Sendable {
 
     /// `onSignal` runs on a thread of its own.
     init(_ onSignal: @escaping @Sendable (ExitCode) -> Void) {
+        // Whoever started this program may have had them blocked, and a blocked signal stays so in children.
+        var numbers = sigset_t()
+        unsafe sigemptyset(&numbers)
+        for number in [SIGINT, SIGTERM] { unsafe sigaddset(&numbers, number) }
+        unsafe pthread_sigmask(SIG_UNBLOCK, &numbers, nil)
         for number in [SIGINT, SIGTERM] {
             signal(number) { number in
                 let first = SignalWatch.pending.exchange(number, ordering: .relaxed)

@@ -19,6 +19,7 @@ struct Tracemill: ParsableCommand {
               tracemill run scenarios/checkout.yaml
               tracemill run scenarios/checkout.yaml --duration 30s --verify
               tracemill topology scenarios/checkout.yaml --format mermaid
+              tracemill gate scenarios/checkout.yaml --base ./old/tracemill
               tracemill bench --json
               tracemill sink --port 4318 --store memory
               tracemill trace 4bf92f3577b34da6a3ce929d0e0e4736 --wait 5s
@@ -31,7 +32,7 @@ struct Tracemill: ParsableCommand {
         version: "tracemill \(Build.version)",
         subcommands: [
             RunCommand.self, SinkCommand.self, TraceCommand.self, ValidateCommand.self,
-            TopologyCommand.self,
+            TopologyCommand.self, GateCommand.self, SelftestCommand.self, MergeCommand.self,
             BenchCommand.self, DoctorCommand.self,
         ])
 

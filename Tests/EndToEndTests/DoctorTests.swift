@@ -17,7 +17,8 @@ struct DoctorTests {
         #expect(command.errors.isEmpty)
         for fact in [
             "processors", "cycle counter", "clock_gettime", "memory", "frequency governor",
-            "virtualisation", "load", "tracemill doctor --config",
+            "virtualisation", "load", "pace", "steal", "open files", "allocator", "jemalloc 5",
+            "tracemill doctor --config",
         ] {
             #expect(command.output.contains(fact), "\(fact) is not in: \(command.output)")
         }
@@ -34,6 +35,9 @@ struct DoctorTests {
         #expect((clocks?["clockGettimeNs"] as? Double ?? 0) > 0)
         #expect(document["environment"] is [String: Any])
         #expect(document["fitness"] is [String: Any])
+        let steadiness = document["steadiness"] as? [String: Any]
+        #expect(steadiness?["calibrationSpread"] as? Double ?? 0 >= 1)
+        #expect(steadiness?["openFilesMax"] as? Int ?? 0 > 0)
     }
 
     static let environment = [

@@ -66,6 +66,17 @@ public enum GateJudge {
         return report
     }
 
+    /// What a single run says of the objectives among the budgets; the others need a gate.
+    public static func rows(ofSingle run: RunRecord, budgets: [GateBudget]) -> [GateRow] {
+        let objectives = budgets.filter { $0.rule == .max || $0.rule == .min }
+        let samples = GateSamples(
+            [run], arms: ("", run.variant), isPaired: false, planned: nil)
+        let reader = GateReader(
+            samples: samples, settings: GateSettings(budgets: objectives, rounds: 1),
+            isPaired: false)
+        return objectives.map { reader.row($0) }
+    }
+
     /// The plan that a result's own design tells.
     public static func settings(of result: RunResult) -> GateSettings {
         let rounds = Set(
@@ -91,7 +102,13 @@ public enum GateJudge {
         _ base: ArmFacts, _ head: ArmFacts, _ result: RunResult
     ) -> [String] {
         var errors: [String] = []
-        if base.scenarioSHA256.isEmpty || base.scenarioSHA256 != head.scenarioSHA256 {
+        // An arm of which no run left a result says nothing of its scenario: its runs are invalid.
+        func isSilent(_ arm: ArmFacts) -> Bool {
+            arm.scenarioSHA256.isEmpty
+                && !result.runs.contains { $0.variant == arm.variant && $0.valid }
+        }
+        let differs = base.scenarioSHA256.isEmpty || base.scenarioSHA256 != head.scenarioSHA256
+        if differs, !isSilent(base), !isSilent(head) {
             errors.append(
                 "\(base.variant) and \(head.variant) did not run the same scenario: digests "
                     + "\(base.scenarioSHA256.prefix(12)) and \(head.scenarioSHA256.prefix(12))")
@@ -139,7 +156,7 @@ public enum GateJudge {
         let count = Set(second.map(\.round)).count
         let samples = GateSamples(
             second, arms: (report.baseName, report.headName), isPaired: true,
-            planned: from..<from + max(count, settings.looks.first ?? 1))
+            planned: from..<from + max(count, report.rounds))
         report.invalidRuns += samples.invalid
         let plan = GateSettings(
             budgets: rows.map { report.rows[$0].budget }, looks: [max(1, count)])

@@ -69,6 +69,9 @@ public struct GateRow: Sendable, Equatable {
         }
     }
 
+    /// The change with its interval: `+5.0% [+3.1%, +6.9%]`; nil where there is none.
+    public var changeText: String? { ratio.map { GateText.change($0) } }
+
     /// The exit code it asks for.
     public var exitCode: ExitCode {
         isAdvisory && verdict != .error ? .pass : verdict.exitCode

@@ -64,6 +64,24 @@ public struct GateSettings: Sendable, Equatable {
         return plan
     }
 
+    /// Why the plan is refused where the base is stored runs instead of pairs; nil when it is not.
+    public func refusal(againstRuns baseCount: Int) -> String? {
+        guard baseCount > 0 else { return "the baseline holds no run" }
+        var plan = self
+        plan.budgets = budgets.filter { $0.rule != .regress }
+        if plan.budgets.isEmpty { plan.budgets = [GateBudget("keptSpans", .exact)] }
+        if let reason = plan.refusal { return reason }
+        for budget in budgets where budget.rule == .regress {
+            let rank = RankSum.boundRank(baseCount, rounds, confidence: confidence(of: budget))
+            guard rank == 0 else { continue }
+            return
+                "\(GateText.count(rounds, "run")) against \(GateText.count(baseCount, "stored run")) "
+                + "cannot fail '\(budget.metric) regress' at this confidence: record a baseline of more "
+                + "runs, with --record, or use more --rounds"
+        }
+        return nil
+    }
+
     /// Why the plan is refused; nil when it is not.
     public var refusal: String? {
         guard !budgets.isEmpty else { return "there is no budget to judge by: a gate cannot fail" }

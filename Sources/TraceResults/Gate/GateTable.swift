@@ -27,6 +27,20 @@ public struct GateTable: Sendable {
             .joined(separator: "\n\n") + "\n"
     }
 
+    /// The objectives of a single run, a line each.
+    public func lines(ofSingle rows: [GateRow]) -> [String] {
+        rows.flatMap { row -> [String] in
+            let found = row.head.map { GateText.value($0, unit: row.unit) } ?? "–"
+            let reason = row.verdict == .pass || row.verdict == .regressed ? "" : ": \(row.reason)"
+            let text =
+                "budget \(row.budget.metric) \(row.budget.text(unit: row.unit)): \(found) "
+                + "\(row.label)\(reason)"
+            return TerminalText.wrapped(
+                TerminalText.neutralised(text), columns: Self.columns - 2, indent: "  "
+            ).map { coloured("  " + $0, row.verdict.exitCode) }
+        }
+    }
+
     private func title(_ report: GateReport) -> String {
         let name = TerminalText.truncated(TerminalText.neutralised(report.scenario), columns: 30)
         var rest =
@@ -92,8 +106,8 @@ public struct GateTable: Sendable {
             return TerminalText.rightAligned(cut, columns: width)
         }
         return "  "
-            + TerminalText.fitted(TerminalText.neutralised(metric), columns: 20) + cell(base, 9)
-            + cell(head, 9) + cell(change, 23) + cell(pairs, 6) + cell(budget, 11)
+            + TerminalText.fitted(TerminalText.neutralised(metric), columns: 19) + cell(base, 9)
+            + cell(head, 9) + cell(change, 24) + cell(pairs, 6) + cell(budget, 11)
     }
 
     private func coloured(_ text: String, _ code: ExitCode) -> String {
