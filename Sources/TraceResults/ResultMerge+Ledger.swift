@@ -114,3 +114,35 @@ extension SinkLedger {
         return whole
     }
 }
+
+extension TraceQualityFigures {
+    /// Traces of two shards: a trace is in one of them, whole. Medians are those of the larger shard.
+    func sum(_ other: TraceQualityFigures) -> TraceQualityFigures {
+        var whole = traces >= other.traces ? self : other
+        let counts: [WritableKeyPath<TraceQualityFigures, UInt64>] = [
+            \.traces, \.unsettledTraces, \.tracesEstimated, \.connectedTraces, \.completeTraces,
+            \.rootlessTraces, \.cutTraces, \.spans, \.orphanSpans, \.wrongParents, \.cyclicSpans,
+            \.extraRoots, \.strayChildren, \.disconnectedCalls, \.repeatedSpanIDs, \.lateSpans,
+            \.undecodableSpans,
+        ]
+        for path in counts { whole[keyPath: path] = self[keyPath: path] &+ other[keyPath: path] }
+        func share(_ part: KeyPath<TraceQualityFigures, Double>, by weights: (UInt64, UInt64))
+            -> Double
+        {
+            let (own, foreign) = (Double(weights.0), Double(weights.1))
+            guard own + foreign > 0 else { return 0 }
+            return (self[keyPath: part] * own + other[keyPath: part] * foreign) / (own + foreign)
+        }
+        whole.completeShare = share(\.completeShare, by: (traces, other.traces))
+        whole.orphanShare = share(\.orphanShare, by: (spans, other.spans))
+        whole.wrongParentShare = share(\.wrongParentShare, by: (spans, other.spans))
+        whole.lateShare = share(
+            \.lateShare, by: (spans &+ lateSpans, other.spans &+ other.lateSpans))
+        whole.oneIn = max(oneIn, other.oneIn)
+        whole.quietNs = max(quietNs, other.quietNs)
+        whole.spansPerTraceMax = max(spansPerTraceMax, other.spansPerTraceMax)
+        whole.depthMax = max(depthMax, other.depthMax)
+        whole.services = Set(services).union(other.services).sorted()
+        return whole
+    }
+}

@@ -125,6 +125,9 @@ extension RunRecord {
             setExactFigures(
                 hasFixedIdentifiers: metrics[MetricName.keptSpansChecksum.rawValue] != nil)
         }
+        traceQuality = zipped(traceQuality, other.traceQuality) { $0.sum($1) }
+        // Edges of two graphs have distributions of their own, which a graph does not keep.
+        graph = nil
         series.add(other.series)
     }
 

@@ -49,7 +49,8 @@ final class GateSession {
         collector = GateCollector(
             arms: arms, scenarioPath: scenarioPath, commonArguments: command.pass.arguments,
             timeoutNs: command.pass.timeoutNs(for: scenario), orderSeed: orderSeed,
-            calibrationShare: command.calibrationShare, folder: folder, stopping: stopping,
+            calibrationShare: plan.dependsOnTime ? command.calibrationShare : 0, folder: folder,
+            stopping: stopping,
             scenario: baseline?.scenario,
             onProgress: { progress.update($0) })
     }

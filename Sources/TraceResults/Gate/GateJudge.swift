@@ -39,9 +39,11 @@ public enum GateJudge {
         let isPaired = result.design.kind == .paired
         let confirmsFrom = result.design.confirmsFromRound ?? Int.max
         let first = result.runs.filter { $0.round < confirmsFrom }
-        let rounds = Set(first.map(\.round)).count
+        // What was stored says nothing of the machine today.
+        let collected = isPaired ? first : first.filter { $0.variant == head.variant }
+        let rounds = Set(collected.map(\.round)).count
         report.rounds = rounds
-        report.fitness = RunnerFitness(first)
+        if settings.dependsOnTime { report.fitness = RunnerFitness(collected) }
         let planned = 0..<plannedRounds(settings, collected: rounds, result)
         let samples = GateSamples(
             first, arms: (base.variant, head.variant), isPaired: isPaired,
@@ -58,7 +60,7 @@ public enum GateJudge {
         if settings.confirms || result.design.confirmsFromRound != nil {
             confirm(&report, result, settings)
         }
-        if report.notes.isEmpty, !isPaired {
+        if report.notes.isEmpty, !isPaired, settings.dependsOnTime {
             report.notes.append(
                 "the runs are not paired: the intervals are Mann and Whitney's, and what changed on the "
                     + "machine between the two is in them")

@@ -34,6 +34,9 @@ public struct GateSettings: Sendable, Equatable {
     /// The most pairs.
     public var rounds: Int { looks.last ?? 0 }
 
+    /// Whether anything judged depends on how fast the machine was.
+    public var dependsOnTime: Bool { budgets.contains(where: \.needsInterval) }
+
     /// The confidence of the one interval that decides about a budget at one look: what it may err is
     /// divided by the budgets that need an interval and by the looks (Bonferroni).
     public func confidence(of budget: GateBudget) -> Double {
