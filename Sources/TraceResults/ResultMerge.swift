@@ -200,6 +200,7 @@ extension MemoryFacts {
         var whole = self
         whole.statedStoreBytes &+= other.statedStoreBytes
         whole.statedRingBytes &+= other.statedRingBytes
+        whole.statedTailBytes &+= other.statedTailBytes
         whole.statedBodiesBytes &+= other.statedBodiesBytes
         whole.statedExporterBytes &+= other.statedExporterBytes
         whole.heldBytes = zipped(heldBytes, other.heldBytes, &+)
