@@ -103,6 +103,7 @@ extension ScenarioReader {
         guard let fields = fields(of: node, .generator) else { return nil }
         let forms = fields.presentKeys.filter { $0 != "per" && $0 != "weights" }
         guard forms.count == 1, let form = forms.first, let value = fields[form] else {
+            if fields.hasUnknownKeys, forms.isEmpty { return nil }
             report(
                 .badGenerator, at: node.position,
                 "a generator has exactly one form, found \(forms.isEmpty ? "none" : forms.joined(separator: ", ")); "

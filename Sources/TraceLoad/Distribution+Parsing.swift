@@ -16,6 +16,7 @@ extension ScenarioReader {
         guard let fields = fields(of: node, .distribution) else { return nil }
         let forms = fields.presentKeys.filter { $0 != "clamp" }
         guard forms.count == 1, let form = forms.first else {
+            if fields.hasUnknownKeys, forms.isEmpty { return nil }
             report(
                 .badDistribution, at: node.position,
                 "a distribution has exactly one form, found \(forms.isEmpty ? "none" : forms.joined(separator: ", ")); "

@@ -80,6 +80,7 @@ extension ScenarioReader {
     ) -> BudgetDeclaration.Bound? {
         let forms = fields.presentKeys.filter { ["max", "min", "regress"].contains($0) }
         guard forms.count == 1, let form = forms.first, let node = fields[form] else {
+            if fields.hasUnknownKeys, forms.isEmpty { return nil }
             report(
                 .badCombination, at: fields.position,
                 "a budget has one of `max`, `min` and `regress`, found "

@@ -41,7 +41,7 @@ public struct PathologyDeclaration: Hashable, Sendable {
     public var orphan: Double = 0
     /// Share of spans that are sent twice.
     public var duplicate: Double = 0
-    /// Share of calls between services whose headers are lost on the way.
+    /// Share of calls and messages between services whose headers are lost on the way.
     public var brokenPropagation: Double = 0
     /// Share of spans that nobody ends.
     public var neverEnded: Double = 0

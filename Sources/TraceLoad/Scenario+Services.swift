@@ -165,6 +165,7 @@ extension ScenarioReader {
             guard let fields = fields(of: element, .step) else { return nil }
             let actions = fields.presentKeys.filter { $0 != "limit" }
             guard actions.count == 1, let action = actions.first, let value = fields[action] else {
+                if fields.hasUnknownKeys, actions.isEmpty { return nil }
                 report(
                     .badCombination, at: element.position,
                     "a step does exactly one thing, found \(actions.isEmpty ? "none" : actions.joined(separator: ", ")); "
@@ -237,11 +238,6 @@ extension ScenarioReader {
         guard width <= 1000 else {
             report(.badValue, at: widthNode.position, "at most 1000 calls at once, found \(width)")
             return 1
-        }
-        if fields["circuit_breaker"] != nil, width > 1 {
-            report(
-                .badCombination, at: fields.keyPosition("circuit_breaker"),
-                "calls of a `fan_out` have no common circuit breaker; remove it")
         }
         return width
     }

@@ -115,6 +115,7 @@ extension ScenarioReader {
         guard let fields = fields(of: node, .tailPolicy) else { return nil }
         let forms = fields.presentKeys.filter { $0 != "name" && $0 != "share" }
         guard forms.count == 1, let form = forms.first, let value = fields[form] else {
+            if fields.hasUnknownKeys, forms.isEmpty { return nil }
             report(
                 .badCombination, at: node.position,
                 "a tail policy has exactly one form, found "

@@ -14,7 +14,9 @@ extension ScenarioSection {
         case .late:
             [
                 .init("rate", .probability, .required, "Share of spans."),
-                .init("delay", .durationDistribution, .required, "How late they are ended."),
+                .init(
+                    "delay", .durationDistribution, .required,
+                    "How much later than they should they are ended."),
             ]
         case .oversize:
             [
@@ -33,7 +35,7 @@ extension ScenarioSection {
                 .init("duplicate", .probability, default: "0", "Share of spans sent twice."),
                 .init(
                     "broken_propagation", .probability, default: "0",
-                    "Share of calls between services that lose their headers."),
+                    "Share of calls and messages between services that lose their headers."),
                 .init(
                     "never_ended", .probability, default: "0", "Share of spans that nobody ends."),
                 .init(

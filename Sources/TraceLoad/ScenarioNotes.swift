@@ -24,6 +24,13 @@ extension Scenario {
             notes.append((budget.position, "a run judges `max` and `min`; `regress` takes a gate"))
             break
         }
+        if pathology.neverEnded > 0, clock == .simulated {
+            notes.append(
+                (
+                    pathology.position,
+                    "spans that are never ended stay live: simulated ones have no age that a sweeper goes by"
+                ))
+        }
         return notes.sorted { $0.0 < $1.0 }.map {
             ScenarioNote(file: file, position: $0.0, message: $0.1)
         }

@@ -64,6 +64,7 @@ final class ScenarioReader {
         }
         let keys = section.keys
         var values: [String: (key: Node, value: Node)] = [:]
+        var hasUnknownKeys = false
         for (keyNode, value) in mapping {
             guard case .scalar(let key) = keyNode else {
                 report(.wrongType, at: keyNode.position, "a key must be a plain word")
@@ -74,6 +75,7 @@ final class ScenarioReader {
                     .unknownKey, at: keyNode.position,
                     "unknown key `\(key.string.prefix(60))` in \(section.phrase); "
                         + hint(for: key.string, among: keys))
+                hasUnknownKeys = true
                 continue
             }
             if known.support == .notYet {
@@ -89,7 +91,9 @@ final class ScenarioReader {
                 .missingKey, at: node.position,
                 "\(section.phrase) needs the key `\(key.name)`: \(key.summary)")
         }
-        return ScenarioFields(reader: self, section: section, node: node, values: values)
+        return ScenarioFields(
+            reader: self, section: section, node: node, values: values,
+            hasUnknownKeys: hasUnknownKeys)
     }
 
     private func hint(for key: String, among keys: [ScenarioKey]) -> String {
@@ -228,14 +232,17 @@ struct ScenarioFields {
     let section: ScenarioSection
     let node: Node
     fileprivate let values: [String: (key: Node, value: Node)]
+    /// A key was reported: what is missing is probably that one, misspelt.
+    let hasUnknownKeys: Bool
 
     var position: SourcePosition { node.position }
     var presentKeys: [String] { section.keys.map(\.name).filter { values[$0] != nil } }
 
     fileprivate init(
         reader: ScenarioReader, section: ScenarioSection, node: Node,
-        values: [String: (key: Node, value: Node)]
+        values: [String: (key: Node, value: Node)], hasUnknownKeys: Bool
     ) {
+        self.hasUnknownKeys = hasUnknownKeys
         self.reader = reader
         self.section = section
         self.node = node

@@ -9,16 +9,9 @@ public enum ScenarioSchema {
         for section in ScenarioSection.allCases {
             definitions[section.rawValue] = object(section)
         }
-        definitions["duration"] = .object([
-            "description": .string("A number with ns, us, ms, s, m or h."),
-            "pattern": .string("^([0-9.]+(e[-+]?[0-9]+)?(ns|us|µs|μs|ms|s|m|h)|0)$"),
-            "type": .array([.string("string"), .string("integer")]),
-        ])
-        definitions["signed_duration"] = .object([
-            "description": .string("A duration that may begin with a minus sign."),
-            "pattern": .string("^(-?[0-9.]+(e[-+]?[0-9]+)?(ns|us|µs|μs|ms|s|m|h)|0)$"),
-            "type": .array([.string("string"), .string("integer")]),
-        ])
+        definitions["duration"] = duration("A number with ns, us, ms, s, m or h.", sign: "")
+        definitions["signed_duration"] = duration(
+            "A duration that may begin with a minus sign.", sign: "-?")
         definitions["probability"] = .object([
             "anyOf": .array([
                 .object([
@@ -37,6 +30,17 @@ public enum ScenarioSchema {
             "title": .string("tracemill scenario"),
         ])
         return schema.prettyText()
+    }
+
+    /// `0` needs no unit, as a text or as a number.
+    private static func duration(_ description: String, sign: String) -> JSONValue {
+        any([
+            .object([
+                "description": .string(description),
+                "pattern": .string("^(\(sign)[0-9.]+(e[-+]?[0-9]+)?(ns|us|µs|μs|ms|s|m|h)|0)$"),
+                "type": .string("string"),
+            ]), .object(["const": .integer(0)]),
+        ])
     }
 
     private static func object(_ section: ScenarioSection) -> JSONValue {

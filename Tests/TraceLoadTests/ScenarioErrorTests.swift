@@ -54,6 +54,9 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
         .init("self: -5ms", .badDuration, 15, "is not a duration"),
         .init("self: 25h", .badDuration, 15, "at most 24h"),
         .init("self: [1ms]", .wrongType, 15, "a distribution is a mapping"),
+        .init("self: {lognormla: {p50: 1ms, p99: 2ms}}", .unknownKey, 16, "`lognormal`?"),
+        .init("attributes: {a: {zpif: {cardinality: 3}}}", .unknownKey, 26, "`zipf`?"),
+        .init("script: [{cal: shop/db}]", .unknownKey, 19, "`call`?"),
         .init("self: {}", .badDistribution, 15, "found none"),
         .init(
             "self: {uniform: [1ms, 2ms], exponential: {mean: 1ms}}", .badDistribution, 15,
@@ -131,9 +134,6 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
             "spans, above the cap of 10000"),
         .init("script: [{call: {to: shop/db, fan_out: 1001}}]", .badValue, 48, "at most 1000"),
         .init("script: [{call: shop/db, limit: 2}]", .badCombination, 34, "`fan_out`"),
-        .init(
-            "script: [{call: {to: shop/db, fan_out: 2, circuit_breaker: {failures: 1, window: 1s, open_for: 1s}}}]",
-            .badCombination, 51, "no common circuit breaker"),
         .init("script: [{call: {to: shop/db, retries: 101}}]", .badValue, 48, "at most 100"),
         .init(
             "script: [{call: {to: shop/db, circuit_breaker: {failures: 1, window: 1s}}}]",
