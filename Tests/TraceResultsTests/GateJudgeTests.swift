@@ -149,6 +149,18 @@ struct GateJudgeTests {
         #expect(judged(result).exitCode == .usage)
     }
 
+    @Test("a debug build against a release build is an error where time is judged")
+    func buildModes() throws {
+        var result = SampleGate.result()
+        result.design.arms?[0].tool = ToolFacts()
+        result.design.arms?[0].tool?.buildMode = "debug"
+        result.design.arms?[1].tool = ToolFacts()
+        result.design.arms?[1].tool?.buildMode = "release"
+        #expect(judged(result).exitCode == .usage)
+        result.design.budgets = [GateBudget("keptSpans", .exact)]
+        #expect(judged(result).exitCode == .pass)
+    }
+
     @Test("an invalid run outranks every verdict but an error")
     func invalid() throws {
         let result = SampleGate.changing("head", of: SampleGate.result(effect: 1.2)) {

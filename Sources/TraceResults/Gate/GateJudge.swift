@@ -35,7 +35,8 @@ public enum GateJudge {
         }
         report.baseName = base.variant
         report.headName = head.variant
-        report.errors += differences(base, head, result)
+        report.errors += differences(
+            base, head, result, dependsOnTime: settings.dependsOnTime)
         let isPaired = result.design.kind == .paired
         let confirmsFrom = result.design.confirmsFromRound ?? Int.max
         let first = result.runs.filter { $0.round < confirmsFrom }
@@ -101,7 +102,7 @@ public enum GateJudge {
     }
 
     private static func differences(
-        _ base: ArmFacts, _ head: ArmFacts, _ result: RunResult
+        _ base: ArmFacts, _ head: ArmFacts, _ result: RunResult, dependsOnTime: Bool
     ) -> [String] {
         var errors: [String] = []
         // An arm of which no run left a result says nothing of its scenario: its runs are invalid.
@@ -118,7 +119,10 @@ public enum GateJudge {
         if result.scenario.sha256 != SHA256Digest.hex(of: result.scenario.resolved) {
             errors.append("the scenario in the file is not the one its digest was made of")
         }
-        if let left = base.tool?.buildMode, let right = head.tool?.buildMode, left != right {
+        // A debug build keeps the same spans, and takes its time about it.
+        if dependsOnTime, let left = base.tool?.buildMode, let right = head.tool?.buildMode,
+            left != right
+        {
             errors.append(
                 "\(base.variant) is a \(left) build and \(head.variant) a \(right) build: build both "
                     + "alike")
