@@ -9,7 +9,7 @@ struct PendingEvent: Sendable {
         case enter, deliver, work, finish
         /// A script goes on.
         case resume
-        /// An answer is back at its caller; the caller gives up; it tries again.
+        /// An answer is back at its caller; the caller gives up (argument: its step); it tries again.
         case answer, timeout, retry
         /// An event of a span, whose number is the argument.
         case spanEvent
@@ -39,6 +39,36 @@ struct PendingEvent: Sendable {
     @inline(__always)
     static func precedes(_ left: PendingEvent, _ right: PendingEvent) -> Bool {
         left.timeNs != right.timeNs ? left.timeNs < right.timeNs : left.order < right.order
+    }
+}
+
+/// Timeouts of one step, which all take the same time and so come in order of their making. Only the first
+/// is in the queue: most are void long before their time, and need never get there.
+struct TimeoutLine: Sendable {
+    private var events: [PendingEvent] = []
+    private var first = 0
+    /// Whether one of the line is in the queue.
+    var isQueued = false
+
+    /// False when it would be out of order.
+    mutating func append(_ event: PendingEvent) -> Bool {
+        if let last = events.last, event.timeNs < last.timeNs { return false }
+        events.append(event)
+        return true
+    }
+
+    mutating func popFirst() -> PendingEvent? {
+        guard first < events.count else { return nil }
+        let event = events[first]
+        first += 1
+        if first == events.count {
+            events.removeAll(keepingCapacity: true)
+            first = 0
+        } else if first >= 1024, 2 * first > events.count {
+            events.removeFirst(first)
+            first = 0
+        }
+        return event
     }
 }
 
@@ -74,12 +104,16 @@ struct EventQueue: Sendable {
             let child = place << 2 + 1
             guard child < count else { break }
             var least = child
-            for other in (child + 1)..<max(child + 1, min(child + 4, count))
-            where PendingEvent.precedes(events[other], events[least]) {
-                least = other
+            var leastEvent = events[child]
+            var other = child + 1
+            let end = min(child + 4, count)
+            while other < end {
+                let event = events[other]
+                if PendingEvent.precedes(event, leastEvent) { (least, leastEvent) = (other, event) }
+                other += 1
             }
-            guard PendingEvent.precedes(events[least], last) else { break }
-            events[place] = events[least]
+            guard PendingEvent.precedes(leastEvent, last) else { break }
+            events[place] = leastEvent
             place = least
         }
         events[place] = last

@@ -7,7 +7,7 @@ struct ScenarioChecks {
     private let operations: [String: (service: Int, operation: Int)]
     private let names: [String]
 
-    /// Deepest chain of calls; planning recurses along it.
+    /// Deepest chain of calls.
     static let callDepthMax = 100
     /// Most spans a trace may have; plans number them in 16 bits.
     static let spansPerTraceMax = 10_000

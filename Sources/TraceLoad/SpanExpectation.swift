@@ -3,8 +3,9 @@ import TraceResults
 
 /// What the spans of a plan should say, as the digest a receiver computes from what it decodes.
 /// Made from the plan and the scenario alone, without a look at the encoder. For verifying runs
-/// under the simulated clock; about a microsecond a span. One thread.
-struct SpanExpectation {
+/// under the simulated clock; about a microsecond a span. One thread; a reference, so that a worker
+/// without one asks for no more than that.
+final class SpanExpectation {
     private let compiled: CompiledScenario
     private let limits: SpanLimits
     private let epochUnixNano: UInt64
@@ -74,7 +75,7 @@ struct SpanExpectation {
     }
 
     /// A trace begins in a slot.
-    mutating func begin(_ slot: Int, _ head: TraceHead) {
+    func begin(_ slot: Int, _ head: TraceHead) {
         while traces.count <= slot { traces.append(ExpectedTrace()) }
         traces[slot].head = head
         traces[slot].spans.removeAll(keepingCapacity: true)
@@ -82,7 +83,7 @@ struct SpanExpectation {
     }
 
     /// Takes in an event of the slot's trace.
-    mutating func add(
+    func add(
         _ event: PlanEvent, _ slot: Int, _ text: UnsafeBufferPointer<UInt8>
     ) {
         var event = event
@@ -135,7 +136,7 @@ struct SpanExpectation {
 
     /// The sum over the sampled spans of the slot's trace, which is over. `live` tells which spans the
     /// sampler kept, and nothing else. `firstIndex`: added to the numbers of traces in links.
-    mutating func finish(
+    func finish(
         _ slot: Int, cipher: SpanIdentityCipher, firstIndex: UInt64,
         spans live: UnsafePointer<ActiveSpan>
     ) -> UInt64 {

@@ -67,7 +67,7 @@ extension TraceSimulation {
             frames[callee].instance = pickInstance(of: step.target)
         }
         // An answer at the last moment is still one.
-        if deadlineNs != .max { schedule(.timeout, call, at: deadlineNs, isLast: true) }
+        if deadlineNs != .max { scheduleTimeout(index, call, at: deadlineNs) }
         if networkNs > 0 {
             schedule(.enter, callee, at: nowNs + networkNs)
         } else {

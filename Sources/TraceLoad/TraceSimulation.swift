@@ -12,6 +12,8 @@ struct TraceSimulation: Sendable {
 
     // What is under way.
     var queue = EventQueue()
+    /// By step.
+    var timeouts: [TimeoutLine]
     var frames: [SimulationFrame] = []
     var freeFrames: [Int32] = []
     /// Values that callees may inherit, a row of slots for each frame.
@@ -60,6 +62,7 @@ struct TraceSimulation: Sendable {
         sequences = [UInt64](repeating: 0, count: compiled.model.sequenceCount)
         batches = Array(repeating: [], count: compiled.model.batchCount)
         begun = Array(repeating: 0, count: compiled.model.links.isEmpty ? 0 : Self.rememberedTraces)
+        timeouts = Array(repeating: TimeoutLine(), count: compiled.model.steps.count)
         operations = compiled.model.stretches[0].operations
         arrivals = ArrivalState(compiled)
         self.output = SimulationOutput(output)
@@ -94,6 +97,7 @@ struct TraceSimulation: Sendable {
             return
         default: break
         }
+        if event.action == .timeout { queueTimeout(of: Int(event.argument)) }
         let frame = Int(event.target)
         guard frames[frame].generation == event.generation else { return }
         load(Int(frames[frame].trace))
@@ -114,17 +118,40 @@ struct TraceSimulation: Sendable {
     // MARK: Time
 
     mutating func schedule(
-        _ action: PendingEvent.Action, _ frame: Int, at timeNs: UInt64, argument: UInt32 = 0,
-        isLast: Bool = false
+        _ action: PendingEvent.Action, _ frame: Int, at timeNs: UInt64, argument: UInt32 = 0
     ) {
         trace.sequence &+= 1
         queue.insert(
             PendingEvent(
                 timeNs: timeNs,
                 order: PendingEvent.order(
-                    trace: trace.index, sequence: trace.sequence, isLast: isLast),
+                    trace: trace.index, sequence: trace.sequence, isLast: false),
                 target: UInt32(frame), generation: frames[frame].generation, argument: argument,
                 action: action))
+    }
+
+    /// The caller gives up at this time, unless there is an answer by then.
+    mutating func scheduleTimeout(_ step: Int, _ call: Int, at timeNs: UInt64) {
+        trace.sequence &+= 1
+        let event = PendingEvent(
+            timeNs: timeNs,
+            order: PendingEvent.order(
+                trace: trace.index, sequence: trace.sequence, isLast: true),
+            target: UInt32(call), generation: frames[call].generation, argument: UInt32(step),
+            action: .timeout)
+        if timeouts[step].isQueued, timeouts[step].append(event) { return }
+        timeouts[step].isQueued = true
+        queue.insert(event)
+    }
+
+    /// The next timeout of a step that somebody still waits for.
+    private mutating func queueTimeout(of step: Int) {
+        while let next = timeouts[step].popFirst() {
+            guard frames[Int(next.target)].generation == next.generation else { continue }
+            queue.insert(next)
+            return
+        }
+        timeouts[step].isQueued = false
     }
 
     /// A time as events of the trace in hand carry it.
