@@ -7,7 +7,7 @@ import Glibc
 /// goes back in one step: it is put in front of the free blocks whole.
 @safe struct TraceBlocks: ~Copyable {
     /// A power of two, aligned to itself: a chain's last block is found from where its next record goes.
-    static let strideBytes = 1024
+    static let strideBytes = 512
     /// A block begins with the address of the next one.
     static let headerBytes = 8
     static let payloadBytes = strideBytes - headerBytes

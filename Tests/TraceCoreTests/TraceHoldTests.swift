@@ -63,7 +63,7 @@ import Testing
                 tracesMax: tracesMax, memoryBytesMax: 0, keptDecisions: decisions,
                 droppedDecisions: decisions)
             sizes.memoryBytesMax =
-                sizes.tableBytes(pages: MappedPageSource()) + blocks * TraceBlocks.strideBytes
+                sizes.tableBytes(pages: MappedPageSource()) + blocks * 1_024
             hold = TraceHold(
                 sizes: sizes, waitNs: waitNs, queue: recorder.queue, pages: MappedPageSource())
         }
@@ -209,7 +209,7 @@ import Testing
         }
         #expect(rig.counts.letGoForMemoryTraces > 20)
         #expect(rig.counts.letGoForMemoryTraces == rig.counts.letGoTraces)
-        // One trace of ten thousand spans needs ten thousand blocks.
+        // One trace of ten thousand spans needs ten thousand KiB.
         for _ in 0..<10 {
             for _ in 0..<1_000 { rig.end(99, payload: 900) }
             rig.takeIn()

@@ -81,14 +81,14 @@ import Testing
         var pool = TraceBlocks(capacity: capacity, pages: pages)
         for _ in 0..<3 {
             var chain = RecordChain()
-            var message = [UInt8](repeating: 7, count: 500)
+            var message = [UInt8](repeating: 7, count: 200)
             while chain.blocksMissing(
-                recordBytes: HeldPrefix.recordBytes(spanBytes: 500, isTimed: true))
+                recordBytes: HeldPrefix.recordBytes(spanBytes: 200, isTimed: true))
                 <= pool.freeCount
             {
                 unsafe message.withUnsafeMutableBytes {
                     unsafe chain.append(
-                        HeldPrefix(spanBytes: 500, stream: 3, isTimed: true), endCycles: 9,
+                        HeldPrefix(spanBytes: 200, stream: 3, isTimed: true), endCycles: 9,
                         $0.baseAddress!, &pool)
                 }
             }
