@@ -106,6 +106,13 @@ struct TraceArchiveTests {
         #expect(newest.durationNs == 30_000)
     }
 
+    @Test("Traces of one request are listed in its order, whatever their identifiers")
+    func order() throws {
+        var archive = try archive()
+        try add([7, 3, 9, 1].map { StudySpan(trace: $0, id: 1, name: "t\($0)") }, to: &archive)
+        #expect(archive.list(TraceFilter()).map(\.name) == ["t1", "t9", "t3", "t7"])
+    }
+
     @Test("The oldest give way, whole, when there are too many bytes", arguments: [false, true])
     func bytesMax(inFolder: Bool) throws {
         let folder = inFolder ? Folder() : nil

@@ -146,4 +146,16 @@ struct TraceQualityTests {
         #expect(entries.figures(nowNs: 0).wrongParents == 0)
         #expect(entries.figures(nowNs: 0).completeTraces == 1)
     }
+
+    @Test("Copies of spans are told, and taken for nothing else that is wrong")
+    func copies() throws {
+        var doubled = try study(Self.call() + Self.call().reversed())
+        let (quality, graph) = doubled.report(nowNs: 0)
+        #expect(quality.repeatedSpanIDs == 3)
+        #expect(quality.wrongParents == 0)
+        #expect(quality.disconnectedCalls == 0)
+        #expect(quality.orphanSpans == 0)
+        #expect(quality.completeTraces == 0)
+        #expect(graph.edges.map(\.calls) == [1, 1])
+    }
 }

@@ -14,7 +14,7 @@ enum ArchiveRecord {
     /// More than any request can bring.
     static let payloadBytesMax = 256 << 20
 
-    /// The records of a request, one for each trace in it.
+    /// The records of a request, one for each trace in it, in the order they begin there.
     static func records(
         of request: VerifiedRequest, cameUnixNs: UInt64
     ) -> [(trace: TraceKey, spans: [Int], bytes: [UInt8])] {
@@ -32,7 +32,8 @@ enum ArchiveRecord {
             rest = rest.dropFirst(own.count)
             result.append((trace, own, record(trace, own, of: request, cameUnixNs)))
         }
-        return result
+        // In the order in which they stand in the request.
+        return result.sorted { ($0.spans.min() ?? 0) < ($1.spans.min() ?? 0) }
     }
 
     private static func record(

@@ -37,7 +37,7 @@ struct GraphBooks {
         _ trace: StudiedTrace, _ judge: TraceJudge, weight: UInt64, _ names: NameTable
     ) {
         let spans = trace.spans
-        for (place, span) in spans.enumerated() {
+        for (place, span) in spans.enumerated() where !judge.isRepeated[place] {
             enterArrival(of: span, below: judge.parents[place], in: spans, weight)
             enterDeparture(of: span, isContinued: judge.isContinued[place], names, weight)
         }

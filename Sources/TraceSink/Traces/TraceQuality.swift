@@ -44,6 +44,8 @@ struct TraceJudge {
     private(set) var parents: [Int] = []
     /// Whether a span of each is continued in another service, or in the same one by an entry.
     private(set) var isContinued: [Bool] = []
+    /// Whether an earlier span has the same identifier: taken for a copy, and judged no further.
+    private(set) var isRepeated: [Bool] = []
     private var order: [Int] = []
     private var depths: [Int] = []
     private var path: [Int] = []
@@ -53,7 +55,7 @@ struct TraceJudge {
         var quality = TraceQuality()
         let spans = trace.spans
         findParents(spans, &quality)
-        for (place, parent) in parents.enumerated() where parent >= 0 {
+        for (place, parent) in parents.enumerated() where parent >= 0 && !isRepeated[place] {
             let span = spans[place]
             let crosses = span.service != spans[parent].service
             if crosses, !span.kind.isEntry { quality.strayChildren += 1 }
@@ -62,7 +64,8 @@ struct TraceJudge {
             }
         }
         for (place, span) in spans.enumerated()
-        where span.kind == .client && span.peer == .callee && !span.isError && !isContinued[place] {
+        where span.kind == .client && span.peer == .callee && !span.isError {
+            guard !isContinued[place], !isRepeated[place] else { continue }
             if span.peerName != NameTable.other, names.isService[Int(span.peerName)] {
                 quality.disconnectedCalls += 1
             }
@@ -78,22 +81,25 @@ struct TraceJudge {
         order.removeAll(keepingCapacity: true)
         order.append(contentsOf: spans.indices)
         order.sort { spans[$0].spanID < spans[$1].spanID }
+        isRepeated.removeAll(keepingCapacity: true)
+        isRepeated.append(contentsOf: repeatElement(false, count: spans.count))
         for place in order.indices.dropFirst()
         where spans[order[place]].spanID == spans[order[place - 1]].spanID {
             quality.repeatedIDs += 1
+            isRepeated[order[place]] = true
         }
         parents.removeAll(keepingCapacity: true)
         isContinued.removeAll(keepingCapacity: true)
         for (place, span) in spans.enumerated() {
             isContinued.append(false)
             if span.parentSpanID == 0 {
-                quality.roots += 1
+                quality.roots += isRepeated[place] ? 0 : 1
                 parents.append(Parent.none)
             } else if let found = find(span.parentSpanID, in: spans) {
                 // A span that names itself as its parent is in a ring of one.
                 parents.append(found == place ? Parent.ring : found)
             } else {
-                quality.orphans += 1
+                quality.orphans += isRepeated[place] ? 0 : 1
                 parents.append(Parent.missing)
             }
         }
