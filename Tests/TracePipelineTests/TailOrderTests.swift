@@ -19,7 +19,10 @@ import TraceCore
                     trace: trace, startMs: start, endMs: start + random.next() % 100,
                     service: Int(random.next() % 2))
                 if random.next() % 40 == 0 { span.status = .error }
-                if random.next() % 60 == 0 { span.endMs = span.startMs + 400 }
+                if random.next() % 60 == 0 {
+                    // Short and late: only with the others the trace is a slow one.
+                    (span.startMs, span.endMs) = (span.startMs + 330, span.startMs + 335)
+                }
                 if random.next() % 30 == 0 {
                     let tier = ["gold card", "silver", "silver card"][Int(random.next() % 3)]
                     span.attributes.append(("tier", .string(tier)))
