@@ -115,6 +115,7 @@ let package = Package(
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
+            exclude: ["tail_share.py"],
             swiftSettings: strict),
         .testTarget(
             name: "TraceResultsTests", dependencies: ["TraceResults", "CZlib"],

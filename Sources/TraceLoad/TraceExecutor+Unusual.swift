@@ -105,16 +105,19 @@ extension TraceExecutor {
     func time(
         _ timeNs: UInt64, _ span: UInt16, _ epochUnixNano: UInt64, _ live: LiveSpans
     ) -> UInt64? {
-        if !skews.isEmpty { return skewed(timeNs, span, epochUnixNano, live) }
+        // Static: a call that takes the executor by value copies all of it, on the path of every span.
+        if !skews.isEmpty {
+            return Self.skewed(
+                skews, isRealTime ? TraceClock.unixNs : epochUnixNano &+ timeNs, span, live)
+        }
         return isRealTime ? nil : epochUnixNano &+ timeNs
     }
 
     @inline(never)
-    private func skewed(
-        _ timeNs: UInt64, _ span: UInt16, _ epochUnixNano: UInt64, _ live: LiveSpans
-    ) -> UInt64? {
+    private static func skewed(
+        _ skews: [Int64], _ unixNano: UInt64, _ span: UInt16, _ live: LiveSpans
+    ) -> UInt64 {
         let instance = unsafe (live.instances + Int(span)).pointee
-        let unixNano = isRealTime ? TraceClock.unixNs : epochUnixNano &+ timeNs
         return UInt64(max(1, Int64(unixNano) + skews[Int(instance)]))
     }
 

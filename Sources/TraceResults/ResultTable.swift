@@ -88,7 +88,7 @@ public struct ResultTable: Sendable {
         (.spanStart, "span start"), (.spanEnd, "span end"),
         (.samplerDecision, "sampler decision"), (.queueResidence, "queue residence"),
         (.exportRequest, "export request"), (.delivery, "end to acknowledged"),
-        (.scheduleLag, "schedule lag"), (.sleepLateness, "  the machine's own sleep"),
+        (.scheduleLag, "schedule lag"), (.sleepLateness, "  sleep lateness"),
         (.queueWait, "wait for a place"), (.traceLatency, "trace latency"),
     ]
 

@@ -21,7 +21,9 @@ struct ResultTableTests {
           queue residence          11.3 µs   22.4 µs  ~22.6 µs   22.6 µs    31,250
           export request           20.1 µs   39.7 µs  ~40.1 µs   40.1 µs    31,250
           end to acknowledged      31.3 µs   62.0 µs  ~62.6 µs   62.6 µs    31,250
-          trace latency            61.3 µs    121 µs   ~122 µs    123 µs    31,250
+            sleep lateness         61.3 µs    121 µs   ~122 µs    123 µs    31,250
+          wait for a place         80.1 µs    159 µs   ~160 µs    160 µs    31,250
+          trace latency             101 µs    201 µs   ~202 µs    203 µs    31,250
           ~ fewer than 100 samples lie beyond it
           the timer's own 11 ns included
 
