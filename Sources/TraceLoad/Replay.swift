@@ -17,6 +17,8 @@ public struct ReplayOptions: Sendable {
     public var verifies = false
     /// Windows of 64 plans made before the run for `rate: max`; 0 simulates while replaying.
     public var poolWindows = 64
+    /// The recorder is off, so that nothing is sampled, the contexts of missing roots neither.
+    public var isTracingDisabled = false
     /// Which traces are this run's.
     public var shard = Shard.whole
     /// Heap bytes that the calling thread allocated so far; nil where the allocator does not tell.
@@ -206,6 +208,7 @@ public final class Replay: Sendable {
             propagation: propagation,
             cipher: SpanIdentityCipher(seed: compiled.scenario.seed, salt: options.salt),
             timedOneIn: options.timedOneIn)
+        executor.isTracingDisabled = options.isTracingDisabled
         defer { executor.deallocate() }
         let allocatedBefore = options.allocatedBytesOfThread?()
         let expectation =

@@ -126,6 +126,7 @@ public final class ScenarioRun: Sendable {
             replayOptions.verifies = false
             replayOptions.workers = 1
             replayOptions.shard = .whole
+            replayOptions.isTracingDisabled = true
             overhead = try Replay(
                 setup.saturated(compiled), providers: providers, options: replayOptions)
         } catch let error as RunError {

@@ -91,7 +91,8 @@ extension TraceExecutor {
             }
         }
         var flags = TraceFlags.random
-        if decision == .recordAndSample { flags.insert(.sampled) }
+        // Where tracing is off a span hands its parent's flags on: a sampled one would count as recording.
+        if decision == .recordAndSample, !isTracingDisabled { flags.insert(.sampled) }
         unsafe (live.contexts + Int(event.span)).pointee = TraceContext(
             spanContext: SpanContext(
                 traceID: traceID, spanID: SpanID(rawValue: cipher.spanID(position)),

@@ -21,6 +21,8 @@ import TraceResults
     private let recordsUnsampled: Bool
     /// Times are the machine's.
     let isRealTime: Bool
+    /// The recorder is off.
+    var isTracingDisabled = false
     /// By instance: how far its clock is ahead; empty when all clocks are right.
     let skews: [Int64]
     /// Added to the numbers of traces that links name.

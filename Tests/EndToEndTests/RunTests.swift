@@ -29,6 +29,18 @@ struct RunTests {
         return ((first?[fate] as? [String: Any])?["count"] as? NSNumber)?.doubleValue
     }
 
+    @Test(
+        "keeps its books whatever is wrong with the instrumentation",
+        arguments: [
+            "missing_root: 20%", "orphan: 20%", "duplicate: 20%", "broken_propagation: 20%",
+            "late: {rate: 20%, delay: 100ms}", "oversize: {rate: 5%, spans: 30}",
+        ])
+    func pathology(_ pathology: String) throws {
+        let (command, _) = try run(Scenarios.shop() + "\npathology: {\(pathology)}\n")
+        #expect(command.exitCode == 0, "\(command.errors)")
+        #expect(try command.json()["valid"] as? Bool == true)
+    }
+
     @Test("delivers every span of a healthy run, and the sink's own decode agrees")
     func healthy() throws {
         let (command, scratch) = try run(Scenarios.shop())
