@@ -103,7 +103,8 @@ public final class Replay: Sendable {
         let isSaturating = scenario.traffic.contains { $0.stages.contains { $0.rate == .max } }
         // What goes by the clock of the spans needs them in its order; a pool has none.
         let needsOrder =
-            !scenario.incidents.isEmpty || providers.contains { $0.sampler.keepsState }
+            !scenario.incidents.isEmpty || scenario.pipeline.tail != nil
+            || providers.contains { $0.sampler.keepsState }
         if isSaturating, !needsOrder, options.poolWindows > 0 {
             source = .pool(
                 PlanPool(compiled, windows: options.poolWindows, shard: options.shard))
