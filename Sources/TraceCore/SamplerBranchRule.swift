@@ -189,8 +189,8 @@
 
 /// A sampler's rules for the five kinds of parents. In memory of their own, never freed: an array within a value is
 /// copied whole to get at one of its elements.
+/// Safe because the rules are written before anybody sees them and never change or go away.
 @safe struct SamplerBranchRules: @unchecked Sendable {
-    // Safe because the rules are written before anybody sees them and never change or go away.
     private let first: UnsafePointer<SamplerBranchRule>
 
     /// - Parameter node: the same sampler compiled; it outlives the rules.

@@ -13,9 +13,8 @@ struct SamplingIntent {
 }
 
 /// A compiled composable sampler.
+/// Safe because every property of every subclass is a constant of a type that is Sendable.
 class ComposableNode: @unchecked Sendable {
-    // Safe because every property of every subclass is a constant of a type that is Sendable.
-
     func intent(_ scene: borrowing SamplingScene) -> SamplingIntent {
         fatalError("tracemill: a composable sampler without a rule")
     }
@@ -37,6 +36,7 @@ class ComposableNode: @unchecked Sendable {
 }
 
 /// Decides as a composable sampler wants it, and keeps the books in the tracestate.
+/// Safe because its properties are constants of types that are Sendable.
 final class CompositeNode: SamplerNode, @unchecked Sendable {
     private let node: ComposableNode
 
@@ -55,6 +55,7 @@ final class CompositeNode: SamplerNode, @unchecked Sendable {
 }
 
 /// Always wants the same share.
+/// Safe because its properties are constants of types that are Sendable.
 private final class ConstantNode: ComposableNode, @unchecked Sendable {
     private let threshold: UInt64
 
@@ -66,6 +67,7 @@ private final class ConstantNode: ComposableNode, @unchecked Sendable {
     }
 }
 
+/// Safe because its properties are constants of types that are Sendable.
 private final class ParentThresholdNode: ComposableNode, @unchecked Sendable {
     private let root: ComposableNode
 
@@ -81,6 +83,7 @@ private final class ParentThresholdNode: ComposableNode, @unchecked Sendable {
     }
 }
 
+/// Safe because its properties are constants of types that are Sendable.
 private final class AnnotatingNode: ComposableNode, @unchecked Sendable {
     private let attributes: AttributeBox
     private let node: ComposableNode
@@ -97,6 +100,7 @@ private final class AnnotatingNode: ComposableNode, @unchecked Sendable {
     }
 }
 
+/// Safe because its properties are constants of types that are Sendable.
 private final class AnyOfNode: ComposableNode, @unchecked Sendable {
     private let nodes: [ComposableNode]
 
@@ -118,6 +122,7 @@ private final class AnyOfNode: ComposableNode, @unchecked Sendable {
     }
 }
 
+/// Safe because its properties are constants of types that are Sendable.
 private final class RuleBasedNode: ComposableNode, @unchecked Sendable {
     private let rules: [SamplingRuleNode]
 

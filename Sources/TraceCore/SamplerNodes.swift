@@ -102,9 +102,8 @@ struct SamplingChoice {
 }
 
 /// A compiled sampler.
+/// Safe because every property of every subclass is a constant of a type that is Sendable.
 class SamplerNode: @unchecked Sendable {
-    // Safe because every property of every subclass is a constant of a type that is Sendable.
-
     func choose(_ scene: borrowing SamplingScene) -> SamplingChoice {
         fatalError("tracemill: a sampler without a rule")
     }
@@ -141,6 +140,7 @@ class SamplerNode: @unchecked Sendable {
 }
 
 /// Keeps when R ≥ T, and always changes the tracestate in the same way.
+/// Safe because its properties are constants of types that are Sendable.
 private final class ThresholdNode: SamplerNode, @unchecked Sendable {
     private let threshold: UInt64
     private let change: TraceStateChange
@@ -157,6 +157,7 @@ private final class ThresholdNode: SamplerNode, @unchecked Sendable {
 
 /// Keeps when R ≥ T, and says nothing about it. A parent's threshold stays only where it is the same:
 /// otherwise it would be wrong for this span.
+/// Safe because its properties are constants of types that are Sendable.
 private final class RatioNode: SamplerNode, @unchecked Sendable {
     private let threshold: UInt64
 
@@ -171,6 +172,7 @@ private final class RatioNode: SamplerNode, @unchecked Sendable {
 
 /// Asks the branch that the parent calls for. A threshold of the parent that contradicts its sampled flag
 /// is as if absent from here on.
+/// Safe because its properties are constants of types that are Sendable.
 private final class ParentBasedNode: SamplerNode, @unchecked Sendable {
     private let root: SamplerNode
     private let remoteSampled: SamplerNode
@@ -218,6 +220,7 @@ private final class ParentBasedNode: SamplerNode, @unchecked Sendable {
 }
 
 /// Records what another drops.
+/// Safe because its properties are constants of types that are Sendable.
 private final class AlwaysRecordNode: SamplerNode, @unchecked Sendable {
     private let node: SamplerNode
 
@@ -230,6 +233,7 @@ private final class AlwaysRecordNode: SamplerNode, @unchecked Sendable {
     }
 }
 
+/// Safe because its properties are constants of types that are Sendable.
 private final class RateLimitingNode: SamplerNode, @unchecked Sendable {
     private let bucket: TokenBucket
 
@@ -242,6 +246,7 @@ private final class RateLimitingNode: SamplerNode, @unchecked Sendable {
     override func bucket(branch: Int) -> TokenBucket? { bucket }
 }
 
+/// Safe because its properties are constants of types that are Sendable.
 private final class AdaptiveNode: SamplerNode, @unchecked Sendable {
     private let shares: AdaptiveShares
 
@@ -257,6 +262,7 @@ private final class AdaptiveNode: SamplerNode, @unchecked Sendable {
     }
 }
 
+/// Safe because its properties are constants of types that are Sendable.
 private final class ForeignNode: SamplerNode, @unchecked Sendable {
     private let rule: ForeignRatioRule
 
@@ -269,6 +275,7 @@ private final class ForeignNode: SamplerNode, @unchecked Sendable {
     }
 }
 
+/// Safe because its properties are constants of types that are Sendable.
 private final class CustomNode: SamplerNode, @unchecked Sendable {
     private let sampler: any CustomSampler
 
