@@ -98,6 +98,6 @@ extension KeyBytes {
         unsafe pointer = unsafe UnsafeRawPointer(base)
         count = utf8.count
         usualCount = count
-        filterBit = unsafe KeyNumbers.filterBit(of: bytes)
+        filterBit = unsafe KeyNumbers.hashedBit(of: bytes)
     }
 }

@@ -62,7 +62,7 @@ enum KeyNumbers {
     static func nextBit(for key: [UInt8]) -> FilterBit {
         let number = given.load(ordering: .relaxed)
         if number < KeyFilter.bitCount { return FilterBit(number: number) }
-        return unsafe key.withUnsafeBytes { unsafe FilterBit(hash: hash($0)) }
+        return unsafe key.withUnsafeBytes { unsafe hashedBit(of: $0) }
     }
 
     /// Makes an interned key known, if there was a number for it. With the lock of `InternTable` held.
@@ -89,9 +89,14 @@ enum KeyNumbers {
         return unsafe InternTable.field(Wire.keyValueKeyTag, Array(key))
     }
 
+    /// The bits of a key that has no record, or came after the numbers were given out.
+    static func hashedBit(of key: UnsafeRawBufferPointer) -> FilterBit {
+        unsafe FilterBit(hash: hash(key))
+    }
+
     /// The bits of a key wherever it comes from.
     static func filterBit(of key: UnsafeRawBufferPointer) -> FilterBit {
-        unsafe record(of: key)?.pointee.filterBit ?? FilterBit(hash: hash(key))
+        unsafe record(of: key)?.pointee.filterBit ?? hashedBit(of: key)
     }
 
     private static func find(_ key: UnsafeRawBufferPointer) -> UnsafePointer<InternedText>? {

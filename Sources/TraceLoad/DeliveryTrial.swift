@@ -176,7 +176,21 @@ public struct BenchSpan: Sendable {
     @inline(__always)
     @discardableResult
     public func run(_ tracer: Tracer, _ number: Int) -> SpanContext {
-        let span = tracer.startSpan(name, kind: .server)
+        finish(tracer.startSpan(name, kind: .server), number)
+    }
+
+    /// The same in a trace that is told, with an id that is told.
+    @inline(__always)
+    @discardableResult
+    public func run(
+        _ tracer: Tracer, _ number: Int, parent: SpanContext, identity: SpanIdentity
+    ) -> SpanContext {
+        finish(
+            tracer.startSpan(name, kind: .server, parent: parent, identity: identity), number)
+    }
+
+    @inline(__always)
+    private func finish(_ span: ActiveSpan, _ number: Int) -> SpanContext {
         span.setAttribute(method, "GET")
         span.setAttribute(route, "/api/orders/{id}")
         span.setAttribute(status, number & 15 == 0 ? 404 : 200)

@@ -112,8 +112,6 @@ struct SimulationOutput: Sendable {
 
     // MARK: Handing over
 
-    var workerCount: Int { streams.count }
-
     /// Whether a worker's chunk is full enough to be handed over.
     func isFull(_ worker: Int) -> Bool {
         streams[worker].chunk.events.count >= PlanChunk.eventsMax

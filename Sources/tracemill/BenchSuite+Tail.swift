@@ -144,14 +144,9 @@ private final class TailBench {
     }
 }
 
-/// Five attributes, in a trace that is told.
+/// Spans of traces that are told.
 private struct TracedSpans {
-    private let name = SpanName("GET /api/orders/{id}")
-    private let method = AttributeKey("http.request.method")
-    private let route = AttributeKey("http.route")
-    private let status = AttributeKey("http.response.status_code")
-    private let size = AttributeKey("http.response.body.size")
-    private let cached = AttributeKey("cache.hit")
+    private let shape = BenchSpan()
 
     func make(_ tracer: Tracer, _ number: UInt64, trace: UInt64) {
         let low = SpanChecksum.mix(trace &+ 1)
@@ -159,15 +154,9 @@ private struct TracedSpans {
         // A child, as all but one of a trace's spans are: it names its parent.
         let parent = SpanContext(
             traceID: traceID, spanID: SpanID(rawValue: 1 << 63), flags: .sampled)
-        let span = tracer.startSpan(
-            name, kind: .server, parent: parent,
+        shape.run(
+            tracer, Int(truncatingIfNeeded: number), parent: parent,
             identity: SpanIdentity(traceID: traceID, spanID: SpanID(rawValue: number &+ 1)))
-        span.setAttribute(method, "GET")
-        span.setAttribute(route, "/api/orders/{id}")
-        span.setAttribute(status, number & 15 == 0 ? 404 : 200)
-        span.setAttribute(size, Int(truncatingIfNeeded: number))
-        span.setAttribute(cached, number & 1 == 0)
-        span.end()
     }
 }
 
