@@ -138,7 +138,10 @@ struct KnownMetric {
                 KnownMetric(name: name.metricName("Mean"), unit: "ns", better: .lower),
             ]
         }
-        return named + latencies
+        let fidelity = FidelityMetric.allCases.map {
+            KnownMetric(name: $0.rawValue, unit: $0.unit, better: $0.better)
+        }
+        return named + latencies + fidelity
     }()
 
     /// The name in words with dots and without the nanoseconds: `span.end.p99`.

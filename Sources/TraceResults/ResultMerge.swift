@@ -128,6 +128,9 @@ extension RunRecord {
         traceQuality = zipped(traceQuality, other.traceQuality) { $0.sum($1) }
         // Edges of two graphs have distributions of their own, which a graph does not keep.
         graph = nil
+        // Each shard has a truth of its own; their figures are no figure of the whole.
+        fidelity = nil
+        for name in FidelityMetric.allCases where name.isOfTraces { metrics[name.rawValue] = nil }
         series.add(other.series)
     }
 

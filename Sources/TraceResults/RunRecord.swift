@@ -33,6 +33,8 @@ public struct RunRecord: ResultObject {
     public var traceQuality: TraceQualityFigures?
     /// Who calls whom in them, likewise.
     public var graph: ServiceGraph?
+    /// What the sampler kept of the planned traces; nil without `--fidelity`.
+    public var fidelity: FidelityFigures?
     /// The course of the run.
     public var series = RunSeries()
     public var unknownFields: [String: JSONValue] = [:]
@@ -55,6 +57,7 @@ public struct RunRecord: ResultObject {
         .required("histograms", \.histograms),
         .optional("traceQuality", \.traceQuality),
         .optional("graph", \.graph),
+        .optional("fidelity", \.fidelity),
         .required("series", \.series),
     ]
 

@@ -43,6 +43,13 @@ struct ResultSchemaTests {
         try check(ServiceGraph.self, definitions["graph"])
         try check(ServiceGraph.Node.self, definitions["graphNode"])
         try check(ServiceGraph.Edge.self, definitions["graphEdge"])
+        try check(FidelityFigures.self, definitions["fidelity"])
+        try check(FidelityTruth.self, definitions["fidelityTruth"])
+        try check(FidelityKept.self, definitions["fidelityKept"])
+        try check(OperationEstimates.self, definitions["operationEstimates"])
+        try check(Estimate.self, definitions["estimate"])
+        try check(FidelityWindows.self, definitions["fidelityWindows"])
+        try check(PatternFigures.self, definitions["patternFigures"])
     }
 
     @Test("it names every field of the sink's ledger")
