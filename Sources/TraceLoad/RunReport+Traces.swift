@@ -9,5 +9,6 @@ extension RunReport {
         quality.servicesDeclared = Topology(compiled.scenario).servicesWithSpans.sorted()
         record.set(quality)
         record.graph = try sink.serviceGraph()
+        record.exampleTraces = try sink.exampleTraces()
     }
 }

@@ -176,6 +176,17 @@ public struct SinkControl: Sendable {
         }
     }
 
+    /// A usual trace of those it received and the slowest; nil from a sink of an earlier version.
+    func exampleTraces() throws(SinkProcessError) -> ExampleTraces? {
+        let answer = try ask("/api/examples")
+        guard answer.status == 200 else { return nil }
+        do {
+            return try JSONDecoder().decode(ExampleTraces.self, from: Data(answer.body))
+        } catch {
+            throw .noAnswer(reason: "its examples of traces cannot be read: \(error)")
+        }
+    }
+
     /// Asks for `path` with whatever status the answer has.
     public func ask(
         _ path: String, timeoutMs: Int = 20_000

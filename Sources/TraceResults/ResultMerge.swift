@@ -126,11 +126,11 @@ extension RunRecord {
                 hasFixedIdentifiers: metrics[MetricName.keptSpansChecksum.rawValue] != nil)
         }
         traceQuality = zipped(traceQuality, other.traceQuality) { $0.sum($1) }
-        // Edges of two graphs have distributions of their own, which a graph does not keep.
-        graph = nil
         // Each shard has a truth of its own; their figures are no figure of the whole.
         fidelity = nil
         for name in FidelityMetric.allCases where name.isOfTraces { metrics[name.rawValue] = nil }
+        graph = zipped(graph, other.graph) { $0.sum($1) }
+        exampleTraces = zipped(exampleTraces, other.exampleTraces) { $0.sum($1) }
         series.add(other.series)
     }
 

@@ -35,6 +35,8 @@ public struct RunRecord: ResultObject {
     public var graph: ServiceGraph?
     /// What the sampler kept of the planned traces; nil without `--fidelity`.
     public var fidelity: FidelityFigures?
+    /// Two of these traces, likewise.
+    public var exampleTraces: ExampleTraces?
     /// The course of the run.
     public var series = RunSeries()
     public var unknownFields: [String: JSONValue] = [:]
@@ -58,6 +60,7 @@ public struct RunRecord: ResultObject {
         .optional("traceQuality", \.traceQuality),
         .optional("graph", \.graph),
         .optional("fidelity", \.fidelity),
+        .optional("exampleTraces", \.exampleTraces),
         .required("series", \.series),
     ]
 

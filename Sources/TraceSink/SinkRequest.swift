@@ -38,6 +38,8 @@ enum SinkRoute: Equatable {
     case graph(GraphFormat)
     /// `GET /api/quality`
     case quality
+    /// `GET /api/examples`
+    case examples
     /// Nowhere.
     case refused(SinkRefusal)
 
@@ -65,6 +67,9 @@ enum SinkRoute: Equatable {
         case "/api/quality":
             method = .GET
             self = .quality
+        case "/api/examples":
+            method = .GET
+            self = .examples
         case "/api/graph":
             method = .GET
             self = Self.checked { () throws(SinkRefusal) in

@@ -86,6 +86,8 @@ extension SinkRequestHandler {
             answerGraph(format)
         case .quality:
             answerJSON(state.study().quality)
+        case .examples:
+            answerJSON(state.exampleTraces())
         case .refused(let refusal):
             answer(refusal)
         case .traces:

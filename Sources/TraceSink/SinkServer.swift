@@ -139,6 +139,11 @@ public final class SinkServer: Sendable {
         state.study()
     }
 
+    /// A usual trace so far and the slowest. As ``ledger()``.
+    public func exampleTraces() -> ExampleTraces {
+        state.exampleTraces()
+    }
+
     /// Stops listening, closes every connection, and ends the event loops. Blocks until that is
     /// done; a second call only waits for that too.
     public func shutdown() {

@@ -185,6 +185,11 @@ final class SinkState: Sendable {
         guarded.withLock { $0.study.report(nowNs: ProcessUsage.monotonicNs()) }
     }
 
+    /// A usual trace and the slowest.
+    func exampleTraces() -> ExampleTraces {
+        guarded.withLock { $0.study.exampleTraces() }
+    }
+
     /// Whether traces are kept to be asked for.
     var keepsTraces: Bool { guarded.withLock { $0.archive != nil } }
 

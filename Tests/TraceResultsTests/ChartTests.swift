@@ -46,7 +46,8 @@ struct ChartTests {
     @Test("an axis of nothing, of one value or of absurd ones still has room and ends")
     func degenerate() {
         let lists: [[Double]] = [
-            [], [0], [7], [-7], [.nan, .infinity], [1e308, -1e308], [.leastNonzeroMagnitude], [1e15, 1e15 + 1],
+            [], [0], [7], [-7], [.nan, .infinity], [1e308, -1e308], [.leastNonzeroMagnitude],
+            [1e15, 1e15 + 1],
         ]
         for values in lists {
             for axis in [
@@ -87,7 +88,8 @@ struct ChartTests {
         #expect(Markup.coordinate(1e300) == "0")
     }
 
-    @Test("text stands out by 4.5 to 1 and marks by 3 to 1, light and dark", arguments: [true, false])
+    @Test(
+        "text stands out by 4.5 to 1 and marks by 3 to 1, light and dark", arguments: [true, false])
     func contrast(isLight: Bool) {
         let palette = isLight ? ChartPalette.light : ChartPalette.dark
         for background in ChartPalette.backgroundNames {
@@ -106,7 +108,9 @@ struct ChartTests {
         // Labels and marks also stand on the zone of the budget.
         let zone = luminance(palette.colour("zone"))
         #expect(contrast(luminance(palette.colour("text")), zone) >= 4.5)
-        for colour in palette.series { #expect(contrast(luminance(colour), zone) >= 3, "\(colour)") }
+        for colour in palette.series {
+            #expect(contrast(luminance(colour), zone) >= 3, "\(colour)")
+        }
     }
 
     /// Relative luminance by WCAG 2.2.

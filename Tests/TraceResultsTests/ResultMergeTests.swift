@@ -134,6 +134,75 @@ struct ResultMergeTests {
         #expect(merged.runs[0].ledger.sink?.requests == -2)
     }
 
+    /// A graph of one call, and perhaps another that only this shard saw.
+    private func graph(calls: Double, traces: UInt64, to callee: String?) -> ServiceGraph {
+        var graph = ServiceGraph()
+        graph.traces = traces
+        graph.oneIn = 2
+        graph.durationNs = 1_000 * traces
+        graph.nodes = [ServiceGraph.Node(.service, "shop"), ServiceGraph.Node(.database, "stock")]
+        var edge = ServiceGraph.Edge()
+        edge.to = 1
+        edge.calls = calls
+        edge.callsPerTrace = calls / Double(traces * 2)
+        edge.callsPerS = calls / 10
+        edge.errorRate = 0.1
+        edge.latencyNsP50 = 5
+        edge.latencyNsP99 = 50
+        edge.latencyNsMax = UInt64(calls)
+        graph.edges = [edge]
+        if let callee {
+            graph.nodes.append(ServiceGraph.Node(.service, callee))
+            edge.to = 2
+            edge.errorRate = 0
+            graph.edges.append(edge)
+        }
+        graph.sort()
+        return graph
+    }
+
+    @Test("the graph adds up: calls and errors exactly, medians only where one shard saw the call")
+    func graphs() throws {
+        var (first, other) = (run(first: 0, step: 2), run(first: 1, step: 2))
+        first.runs[0].graph = graph(calls: 300, traces: 100, to: nil)
+        other.runs[0].graph = graph(calls: 900, traces: 200, to: "mail")
+        var example = ExampleTrace()
+        example.durationNs = 70
+        var examples = ExampleTraces()
+        examples.traces = 100
+        examples.typical = example
+        examples.slowest = example
+        first.runs[0].exampleTraces = examples
+        examples.traces = 200
+        examples.slowest?.durationNs = 60
+        examples.typical?.durationNs = 6
+        other.runs[0].exampleTraces = examples
+        for pair in [(first, other), (other, first)] {
+            let merged = try ResultMerge.merged([("a", pair.0), ("b", pair.1)])
+            let graph = try #require(merged.runs[0].graph)
+            #expect(graph.defect == nil)
+            #expect(graph.traces == 300)
+            #expect(graph.durationNs == 200_000)
+            #expect(graph.nodes.map(\.label) == ["mail", "shop", "stock (database)"])
+            #expect(graph.edges.map(\.calls) == [900, 1200])
+            #expect(graph.edges.map(\.callsPerTrace) == [1.5, 2])
+            let both = graph.edges[1]
+            #expect(abs(both.errorRate - 0.1) < 1e-12)
+            #expect(both.callsPerS == 120)
+            #expect(both.latencyNsMax == 900)
+            #expect(both.latencyNsP50 == nil && both.latencyNsP99 == nil)
+            #expect(graph.edges[0].latencyNsP50 == 5)
+            let traces = try #require(merged.runs[0].exampleTraces)
+            #expect(traces.traces == 300)
+            #expect(traces.slowest?.durationNs == 70)
+            #expect(traces.typical?.durationNs == 6)
+        }
+        // What only one shard has says nothing of the whole.
+        other.runs[0].graph = nil
+        let merged = try ResultMerge.merged([("a", first), ("b", other)])
+        #expect(merged.runs[0].graph == nil)
+    }
+
     @Test("a minor version is read and keeps its name, another major version is refused")
     func minorVersions() throws {
         var result = SampleGate.result(rounds: 1)

@@ -50,6 +50,9 @@ struct ResultSchemaTests {
         try check(Estimate.self, definitions["estimate"])
         try check(FidelityWindows.self, definitions["fidelityWindows"])
         try check(PatternFigures.self, definitions["patternFigures"])
+        try check(ExampleTraces.self, definitions["exampleTraces"])
+        try check(ExampleTrace.self, definitions["exampleTrace"])
+        try check(ExampleSpan.self, definitions["exampleSpan"])
     }
 
     @Test("it names every field of the sink's ledger")
@@ -89,6 +92,7 @@ struct ResultSchemaTests {
         #expect(values("ledger", "checked") == names(Law.self))
         #expect(values("sink", "mode") == names(SinkLedger.Mode.self))
         #expect(values("graphNode", "kind") == names(ServiceGraph.Node.Kind.self))
+        #expect(values("exampleSpan", "kind") == names(ExampleSpan.Kind.self))
     }
 
     private func check<Object: ResultObject>(

@@ -124,7 +124,8 @@ public struct ChartAxis: Sendable {
         guard step.isFinite, step > 1e-300 else { return 1 }
         let power = pow(10, floor(log10(step)))
         let mantissa = step / power
-        return power * (mantissa <= 1.0001 ? 1 : mantissa <= 2.0001 ? 2 : mantissa <= 5.0001 ? 5 : 10)
+        return power
+            * (mantissa <= 1.0001 ? 1 : mantissa <= 2.0001 ? 2 : mantissa <= 5.0001 ? 5 : 10)
     }
 
     private static func extent(

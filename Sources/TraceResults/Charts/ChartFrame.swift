@@ -30,9 +30,11 @@ public struct ChartFrame: Sendable {
     ///
     /// - Parameters:
     ///   - height: of the whole drawing.
-    ///   - rowLabels: labels of rows instead of a vertical axis's ticks, from the top.
+    ///   - hidesVertical: whether the rows are drawn by hand instead of along the vertical axis.
+    ///   - margins: room left of the plot and right of it, where rows have words there.
     public init(
-        _ width: Width, height: Double, x: ChartAxis, y: ChartAxis, hidesVertical: Bool = false
+        _ width: Width, height: Double, x: ChartAxis, y: ChartAxis, hidesVertical: Bool = false,
+        margins: (left: Double, right: Double)? = nil
     ) {
         self.width = width
         self.height = height
@@ -40,8 +42,9 @@ public struct ChartFrame: Sendable {
         self.y = y
         let labels = hidesVertical ? [] : y.ticks.map(\.label)
         let longest = labels.map { TerminalText.width($0) }.max() ?? 0
-        left = hidesVertical ? 8 : min(96, Double(longest) * Self.letterWidth + 14)
-        right = width.units - 18
+        left =
+            margins?.left ?? (hidesVertical ? 8 : min(96, Double(longest) * Self.letterWidth + 14))
+        right = width.units - (margins?.right ?? 18)
         top = hidesVertical || y.title.isEmpty ? 10 : 28
         bottom = height - 42
         if !hidesVertical { drawVertical() }
@@ -81,10 +84,17 @@ public struct ChartFrame: Sendable {
     public mutating func dot(
         x value: Double, y height: Double, series: Int, isHollow: Bool = false, name: String
     ) {
-        let (x, y) = (across(value), up(height))
+        sign(across(value), up(height), series: series, isHollow: isHollow, name: name)
+    }
+
+    /// Such a point at a place of the drawing.
+    public mutating func sign(
+        _ x: Double, _ y: Double, series: Int, isHollow: Bool = false, name: String
+    ) {
         let outline = Self.shape(series, x, y)
         marks.element(
-            "path", ["class": "dot \(Self.series(series))\(isHollow ? " hollow" : "")", "d": outline]
+            "path",
+            ["class": "dot \(Self.series(series))\(isHollow ? " hollow" : "")", "d": outline]
         ) { $0.element("title", text: name) }
     }
 
@@ -127,6 +137,15 @@ public struct ChartFrame: Sendable {
         _ x: Double, _ y: Double, width: Double, height: Double, style: String
     ) {
         background.element("rect", Self.box(x, y, width, height, style))
+    }
+
+    /// A rectangle among the marks, told by `name` on pointing at it.
+    public mutating func bar(
+        _ x: Double, _ y: Double, width: Double, height: Double, series: Int, name: String
+    ) {
+        marks.element("rect", Self.box(x, y, width, height, "bar \(Self.series(series))")) {
+            $0.element("title", text: name)
+        }
     }
 
     /// Words at a place of the drawing, cut to the room that there is.
@@ -263,14 +282,17 @@ public struct ChartFrame: Sendable {
     }
 
     /// The sign of a series for a legend.
-    static func sign(_ series: Int) -> Markup {
+    static func legendSign(_ series: Int) -> Markup {
         var markup = Markup()
         markup.element(
             "svg", ["class": "sign", "viewBox": "0 0 28 12", "aria-hidden": "true"]
         ) { svg in
             svg.element(
                 "line",
-                ["class": "line \(self.series(series))", "x1": "1", "x2": "27", "y1": "6", "y2": "6"]
+                [
+                    "class": "line \(self.series(series))", "x1": "1", "x2": "27", "y1": "6",
+                    "y2": "6",
+                ]
             )
             svg.element(
                 "path", ["class": "dot \(self.series(series))", "d": shape(series, 14, 6)])

@@ -28,6 +28,8 @@ struct ObservedSpan {
     var kind: SpanKind
     var isError: Bool
     var peer: SpanPeer
+    /// Its own name.
+    var name: UnsafeRawBufferPointer
     /// Name of the peer; empty when it has none.
     var peerName: UnsafeRawBufferPointer
 }
@@ -56,6 +58,7 @@ extension ObservedSpan {
         endUnixNano = span.endUnixNano
         kind = SpanKind(rawValue: UInt8(clamping: span.kind)) ?? .unspecified
         isError = span.statusCode == 2
+        unsafe name = span.name
         peer = .none
         unsafe peerName = UnsafeRawBufferPointer(start: nil, count: 0)
         // An entry's address is the service's own.

@@ -12,6 +12,8 @@ struct StudiedSpan {
     var service: Int32
     /// Number of what it talks to; that of no name when it does not say.
     var peerName: Int32
+    /// Number of its name among the operations.
+    var operation: Int32 = NameTable.other
     var kind: SpanKind
     var peer: SpanPeer
     var isError: Bool
@@ -32,6 +34,7 @@ struct NameTable {
     private static let bytesMax = 200
     private let namesMax: Int
     private var numbers: [String: Int32] = [:]
+    private var hashedNumbers: [UInt64: Int32] = [:]
     private(set) var names = ["other"]
     /// Whether a resource has this name, by number.
     private(set) var isService = [false]
@@ -58,6 +61,17 @@ struct NameTable {
     }
 
     func name(_ number: Int32) -> String { names[Int(number)] }
+
+    /// The number of a name in UTF-8, told by its hash so that a known one makes no string: 64 bits, of which
+    /// two names among so few share one about never, and a shared one only mislabels a picture.
+    @safe
+    mutating func number(hashed bytes: UnsafeRawBufferPointer) -> Int32 {
+        let hash = unsafe LedgerHash.content(bytes)
+        if let known = hashedNumbers[hash] { return known }
+        let number = number(of: unsafe String(decoding: bytes, as: UTF8.self))
+        if number != Self.other { hashedNumbers[hash] = number }
+        return number
+    }
 
     private static func cut(_ name: String) -> String {
         var bytes = 0

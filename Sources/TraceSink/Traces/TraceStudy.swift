@@ -27,6 +27,8 @@ struct TraceStudy {
     private var judge = TraceJudge()
     private var quality = QualityBooks()
     private var graph: GraphBooks
+    private var operations: NameTable
+    private var examples = ExampleBooks()
     // Spans that may be looked into now; a token bucket.
     private var allowance: Double
     private var allowedNs: UInt64 = 0
@@ -37,6 +39,7 @@ struct TraceStudy {
         tickNs = max(1, settings.quietNs / 8)
         quietTicks = (settings.quietNs + tickNs - 1) / tickNs
         names = NameTable(namesMax: settings.namesMax)
+        operations = NameTable(namesMax: settings.namesMax)
         judged = RecentTraces(countMax: settings.judgedMax)
         graph = GraphBooks(edgesMax: settings.edgesMax)
         allowance = Double(settings.spansPerSMax ?? 0)
@@ -88,8 +91,9 @@ struct TraceStudy {
             startUnixNano: span.startUnixNano,
             durationNs: span.endUnixNano > span.startUnixNano
                 ? span.endUnixNano - span.startUnixNano : 0,
-            service: service, peerName: peerName, kind: span.kind, peer: span.peer,
-            isError: span.isError)
+            service: service, peerName: peerName,
+            operation: unsafe operations.number(hashed: span.name), kind: span.kind,
+            peer: span.peer, isError: span.isError)
         let countMax = spansPerTraceMax
         let wasTouched = change(span.trace) { trace in
             defer { trace.lastTick = tick }
@@ -155,6 +159,7 @@ struct TraceStudy {
                 let found = judge.judge(trace, names)
                 quality.enter(trace, found, weight: weight)
                 graph.enter(trace, judge, weight: weight, names)
+                examples.enter(key, trace)
                 spansWaiting -= trace.spans.count
                 traces[key] = nil
                 judged.add(key)
@@ -178,6 +183,13 @@ struct TraceStudy {
         seen.traces = quality.report().traces
         seen.oneIn = weight
         return (finished(quality), seen)
+    }
+
+    /// Traces to look at; those that are not quiet yet are taken as they stand.
+    func exampleTraces() -> ExampleTraces {
+        var examples = examples
+        for (key, trace) in traces { examples.enter(key, trace) }
+        return examples.examples(names, operations: operations)
     }
 
     /// The quality alone.
