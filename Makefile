@@ -22,7 +22,7 @@ help: ## List the targets
 	@echo 'make TARGET [ARGS="…"] [SCENARIO=file] [JOBS=n]'
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-install: ## Install the system libraries that are missing (libcurl, libdeflate, jemalloc, zlib)
+install: ## Install the system libraries that are missing (libcurl, libdeflate, jemalloc, SQLite, zlib)
 	@.ci/install
 
 build: install ## Build .build/release/tracemill

@@ -25,6 +25,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -49,6 +50,10 @@ let package = Package(
             dependencies: ["CZlib", .product(name: "Histogram", package: "hdrhistogram-swift")],
             swiftSettings: strict),
         .target(
+            name: "TraceHistory",
+            dependencies: ["TraceResults", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
+        .target(
             name: "TraceSink",
             dependencies: [
                 "TraceResults", "CZlib", .product(name: "Histogram", package: "hdrhistogram-swift"),
@@ -67,8 +72,9 @@ let package = Package(
         .executableTarget(
             name: "tracemill",
             dependencies: [
-                "TraceCore", "TracePipeline", "TraceSink", "TraceLoad", "TraceResults", "CJemalloc",
-                "CZlib",
+                "TraceCore", "TracePipeline", "TraceSink", "TraceLoad", "TraceResults",
+                "TraceHistory",
+                "CJemalloc", "CZlib",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
@@ -119,7 +125,13 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "TraceResultsTests", dependencies: ["TraceResults", "CZlib"],
-            exclude: ["make_golden_statistics.py"],
+            exclude: ["make_golden_changepoints.py", "make_golden_statistics.py"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "TraceHistoryTests",
+            dependencies: [
+                "TraceHistory", "TraceResults", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "TraceSinkTests",

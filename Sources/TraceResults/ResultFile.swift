@@ -91,16 +91,26 @@ public enum ResultFile {
 
     /// Reads a result file.
     public static func read(_ path: String) throws(ResultFileError) -> RunResult {
-        let bytes: [UInt8]
+        try result(fromText: try bytes(of: path), path: path)
+    }
+
+    /// Reads a result file, and says the SHA-256 of its bytes.
+    public static func readWithDigest(
+        _ path: String
+    ) throws(ResultFileError) -> (result: RunResult, sha256: String) {
+        let bytes = try bytes(of: path)
+        return (try result(fromText: bytes, path: path), SHA256Digest.hex(of: bytes))
+    }
+
+    private static func bytes(of path: String) throws(ResultFileError) -> [UInt8] {
         do {
-            bytes = try FileBytes.read(path, atMost: byteCountMax)
+            return try FileBytes.read(path, atMost: byteCountMax)
         } catch {
             switch error {
             case .failed(let reason): throw .unreadable(path: path, reason: reason)
             case .tooLarge(let byteCount): throw .tooLarge(path: path, byteCount: byteCount)
             }
         }
-        return try result(fromText: bytes, path: path)
     }
 
     /// The one field that is read before all others.

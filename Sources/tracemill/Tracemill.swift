@@ -33,7 +33,7 @@ struct Tracemill: ParsableCommand {
         subcommands: [
             RunCommand.self, SinkCommand.self, TraceCommand.self, ValidateCommand.self,
             TopologyCommand.self, GateCommand.self, SelftestCommand.self, MergeCommand.self,
-            BenchCommand.self, DoctorCommand.self,
+            HistoryCommand.self, BenchCommand.self, DoctorCommand.self,
         ])
 
     static func main() {
