@@ -125,7 +125,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "TraceResultsTests", dependencies: ["TraceResults", "CZlib"],
-            exclude: ["make_golden_changepoints.py", "make_golden_statistics.py"],
+            exclude: [
+                "make_golden_changepoints.py", "make_golden_statistics.py", "make_golden_trends.py",
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "TraceHistoryTests",

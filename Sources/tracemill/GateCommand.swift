@@ -91,6 +91,9 @@ struct GateCommand: ParsableCommand {
     @Option(help: "Also write CSV to this file.")
     var csv: String?
 
+    @Option(help: "Also write a page with charts to this file, as `tracemill report` does.")
+    var html: String?
+
     @Flag(name: .shortAndLong, help: "No progress on standard error.")
     var quiet = false
 
@@ -157,7 +160,8 @@ struct GateCommand: ParsableCommand {
             report = try session.run()
             resultPath = session.resultPath
         }
-        let outputs = GateOutput(json: json, markdown: markdown, junit: junit, csv: csv)
+        let outputs = GateOutput(
+            json: json, markdown: markdown, junit: junit, csv: csv, html: html)
         try outputs.write(report, resultPath: resultPath)
         guard report.exitCode == .pass else {
             throw CommandFailure(message: nil, code: report.exitCode)

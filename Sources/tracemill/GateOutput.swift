@@ -9,6 +9,7 @@ struct GateOutput {
     var markdown: String?
     var junit: String?
     var csv: String?
+    var html: String?
 
     /// Says everything; the exit code is the caller's.
     func write(_ report: GateReport, resultPath: String?) throws {
@@ -21,6 +22,17 @@ struct GateOutput {
             do {
                 try AtomicFile.write(Array(file.text.utf8), to: path)
             } catch {
+                throw CommandFailure.usage("\(error)")
+            }
+        }
+        if let html, let resultPath {
+            do {
+                var input = ReportInput(
+                    path: resultPath, result: try ResultFile.read(resultPath))
+                // As it was judged here: the budgets may be others than the file's.
+                input.gate = report
+                try ReportCommand.write(ReportPage.html(of: [input]), to: html)
+            } catch let error as ResultFileError {
                 throw CommandFailure.usage("\(error)")
             }
         }

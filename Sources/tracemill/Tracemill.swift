@@ -20,6 +20,7 @@ struct Tracemill: ParsableCommand {
               tracemill run scenarios/checkout.yaml --duration 30s --verify
               tracemill topology scenarios/checkout.yaml --format mermaid
               tracemill gate scenarios/checkout.yaml --base ./old/tracemill
+              tracemill report results/checkout.json -o report.html
               tracemill bench --json
               tracemill sink --port 4318 --store memory
               tracemill trace 4bf92f3577b34da6a3ce929d0e0e4736 --wait 5s
@@ -33,7 +34,7 @@ struct Tracemill: ParsableCommand {
         subcommands: [
             RunCommand.self, SinkCommand.self, TraceCommand.self, ValidateCommand.self,
             TopologyCommand.self, GateCommand.self, SelftestCommand.self, MergeCommand.self,
-            HistoryCommand.self, BenchCommand.self, DoctorCommand.self,
+            ReportCommand.self, HistoryCommand.self, BenchCommand.self, DoctorCommand.self,
         ])
 
     static func main() {

@@ -55,11 +55,12 @@ public struct ChartAxis: Sendable {
     /// - Parameters:
     ///   - values: what it has to cover.
     ///   - includesZero: whether it begins or ends at 0 where the values do not reach it.
+    ///   - endsAtValues: whether it ends where the values do, and not at the next step.
     ///   - steps: about how many steps it has.
     ///   - label: a value in words.
     public static func linear(
         _ title: String, covering values: some Sequence<Double>, includesZero: Bool = false,
-        steps: Int = 5, label: (Double) -> String
+        endsAtValues: Bool = false, steps: Int = 5, label: (Double) -> String
     ) -> ChartAxis {
         var (lower, upper) = extent(values) { _ in true } ?? (0, 1)
         if includesZero {
@@ -74,10 +75,11 @@ public struct ChartAxis: Sendable {
         }
         let step = niceStep((upper - lower) / Double(max(1, steps)))
         let (first, last) = ((lower / step).rounded(.down), (upper / step).rounded(.up))
-        var axis = ChartAxis(title, .linear, first * step, last * step)
+        let end = endsAtValues ? upper : last * step
+        var axis = ChartAxis(title, .linear, first * step, end)
         axis.ticks = stride(from: first, through: last, by: 1).prefix(64).map { place in
             Tick(value: place * step, label: label(place * step))
-        }
+        }.filter { $0.value <= end * (1 + 1e-9) || !endsAtValues }
         return axis
     }
 

@@ -13,7 +13,9 @@ public struct ChartFrame: Sendable {
     }
 
     /// Width of a letter of a label, estimated: the drawing is made without a font to measure.
-    static let letterWidth = 6.5
+    static let letterWidth = 6.2
+    /// Likewise of a digit, which in some fonts is wider than most letters.
+    static let digitWidth = 7.4
 
     public let width: Width
     public let x: ChartAxis
@@ -43,7 +45,7 @@ public struct ChartFrame: Sendable {
         let labels = hidesVertical ? [] : y.ticks.map(\.label)
         let longest = labels.map { TerminalText.width($0) }.max() ?? 0
         left =
-            margins?.left ?? (hidesVertical ? 8 : min(96, Double(longest) * Self.letterWidth + 14))
+            margins?.left ?? (hidesVertical ? 8 : min(96, Double(longest) * Self.digitWidth + 12))
         right = width.units - (margins?.right ?? 18)
         top = hidesVertical || y.title.isEmpty ? 10 : 28
         bottom = height - 42
@@ -251,7 +253,7 @@ public struct ChartFrame: Sendable {
                     "class": "grid", "x1": Markup.coordinate(place), "y1": Markup.coordinate(top),
                     "x2": Markup.coordinate(place), "y2": Markup.coordinate(bottom),
                 ])
-            let half = Double(TerminalText.width(tick.label)) * Self.letterWidth / 2
+            let half = Double(TerminalText.width(tick.label)) * Self.digitWidth / 2
             // A label at the end is moved in, so that it is not cut.
             let middle = min(max(place, half), width.units - half)
             guard middle - half > taken + 6 else { continue }
@@ -282,8 +284,16 @@ public struct ChartFrame: Sendable {
     }
 
     /// The sign of a series for a legend.
-    static func legendSign(_ series: Int) -> Markup {
+    ///
+    /// - Parameter isArea: whether its marks are bars and boxes, not lines and points.
+    static func legendSign(_ series: Int, isArea: Bool) -> Markup {
         var markup = Markup()
+        guard !isArea else {
+            markup.element(
+                "svg", ["class": "sign", "viewBox": "0 0 28 12", "aria-hidden": "true"]
+            ) { $0.element("rect", box(2, 1, 24, 10, "bar \(self.series(series))")) }
+            return markup
+        }
         markup.element(
             "svg", ["class": "sign", "viewBox": "0 0 28 12", "aria-hidden": "true"]
         ) { svg in

@@ -5,6 +5,17 @@
 public enum GateJUnit {
     /// The gate as one test suite.
     public static func text(of report: GateReport) -> String {
+        """
+        <?xml version="1.0" encoding="UTF-8"?>
+        <testsuites>
+        \(suite(of: report))
+        </testsuites>
+
+        """
+    }
+
+    /// The suite alone.
+    static func suite(of report: GateReport) -> String {
         var cases = report.rows.map(testCase)
         cases += report.errors.map { self.testCase("comparison", element("error", "ERROR", $0)) }
         cases += report.invalidRuns.map { run in
@@ -18,14 +29,10 @@ public enum GateJUnit {
         func count(_ name: String) -> Int { cases.count { $0.contains("<\(name) ") } }
         let name = escaped("tracemill gate \(report.scenario)")
         return """
-            <?xml version="1.0" encoding="UTF-8"?>
-            <testsuites>
             <testsuite name="\(name)" tests="\(cases.count)" failures="\(count("failure"))" \
             errors="\(count("error"))" skipped="\(count("skipped"))">
             \(cases.map { $0.replacing("@class", with: escaped(report.scenario)) }.joined(separator: "\n"))
             </testsuite>
-            </testsuites>
-
             """
     }
 
