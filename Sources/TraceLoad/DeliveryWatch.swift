@@ -16,6 +16,8 @@ final class DeliveryWatch: Sendable {
         var buildNs: UInt64 = 0
         var spans: UInt64 = 0
         var acknowledgedSpans: UInt64 = 0
+        /// Export requests, sent again ones too.
+        var requests: UInt64 = 0
         var wireBytes: UInt64 = 0
         var bodyBytes: UInt64 = 0
         var lastAcknowledgedNs: UInt64 = 0
@@ -98,6 +100,7 @@ final class DeliveryWatch: Sendable {
 extension DeliveryWatch.Figures {
     mutating func add(_ record: TracePipeline.BatchRecord) {
         spans += UInt64(record.spans)
+        requests += UInt64(record.attempts)
         buildNs += record.buildCPUNs
         wireBytes += UInt64(record.wireByteCount)
         bodyBytes += UInt64(record.bodyByteCount)

@@ -21,6 +21,9 @@ struct PipelineSetup {
     func sinkArguments(_ sink: SinkDeclaration, _ options: RunOptions) -> [String] {
         var arguments = ["--embedded", "--port", "0"]
         arguments += ["--mode", options.verifies ? "verify" : "count"]
+        if options.measuresFidelity {
+            arguments += ["--list-spans", "\(FidelitySetup.spansMax)"]
+        }
         var faults = sink.faults.map { fault in
             fault.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
         }

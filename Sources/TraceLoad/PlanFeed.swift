@@ -42,6 +42,9 @@ final class PlanFeed: Sendable {
         simulation.withLock { ($0.lastBeginNs, $0.arrivals.isOver) }
     }
 
+    /// Number of the next arrival. Between runs.
+    var nextArrival: UInt64 { simulation.withLock { $0.arrivals.nextIndex } }
+
     /// Arrivals that were left out, since the feed was made.
     var droppedArrivals: UInt64 { dropped.load(ordering: .relaxed) }
 
@@ -100,6 +103,49 @@ final class PlanFeed: Sendable {
             }
             state.isWaiting = true
             return nil
+        }
+    }
+
+    /// Simulates everything up to the limit and keeps it, before any worker runs; `observe` sees each piece.
+    /// A run then replays what is there, and simulates nothing. Once, instead of `simulate`.
+    ///
+    /// - Parameters:
+    ///   - observe: the chunk and its worker; what it throws ends the simulation.
+    func prepare<Failure: Error>(
+        indexMax: UInt64, _ observe: (PlanChunk, Int) throws(Failure) -> Void
+    ) throws(Failure) {
+        let kept: Result<[[PlanChunk]], Failure> = simulation.withLock { simulation in
+            var kept = Array(repeating: [PlanChunk](), count: workers)
+            func keep(_ worker: Int) throws(Failure) {
+                var chunk = PlanChunk()
+                simulation.output.take(worker, leaving: &chunk)
+                // Without what it set aside while it grew.
+                chunk.events = Array(chunk.events[...])
+                try observe(chunk, worker)
+                kept[worker].append(chunk)
+            }
+            simulation.open(indexMax: indexMax)
+            do throws(Failure) {
+                while simulation.step() {
+                    guard simulation.output.isAnyFull else { continue }
+                    for worker in 0..<workers where simulation.output.isFull(worker) {
+                        try keep(worker)
+                    }
+                }
+                for worker in 0..<workers where !simulation.output.isEmpty(worker) {
+                    try keep(worker)
+                }
+            } catch {
+                return .failure(error)
+            }
+            dropped.store(simulation.arrivals.droppedArrivals, ordering: .relaxed)
+            return .success(kept)
+        }
+        let chunks = try kept.get()
+        state.withLock { state in
+            state.ready = chunks
+            state.depth = .max
+            state.isOver = true
         }
     }
 

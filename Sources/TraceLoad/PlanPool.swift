@@ -37,6 +37,14 @@ final class PlanPool: Sendable {
         self.windows = windows
     }
 
+    /// Number of the first arrival that no claimed window has.
+    var nextArrival: UInt64 {
+        let number = claimed.withLock { $0 }
+        let count = UInt64(windows.count)
+        // As many of other shards' in between.
+        return number / count * roundArrivals + number % count * (roundArrivals / count)
+    }
+
     /// A claimed window and what to add to its plans' numbers and times.
     struct Window {
         var batch = PlanBatch()

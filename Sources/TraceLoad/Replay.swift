@@ -17,6 +17,11 @@ public struct ReplayOptions: Sendable {
     public var verifies = false
     /// Windows of 64 plans made before the run for `rate: max`; 0 simulates while replaying.
     public var poolWindows = 64
+    /// Plans of so many arrivals are made and kept before the run, which replays just those; nil for plans
+    /// as they are needed.
+    public var preparedArrivals: UInt64?
+    /// Numbers of spans that may be kept so.
+    public var preparedSpansMax = 20_000_000
     /// The recorder is off, so that nothing is sampled, the contexts of missing roots neither.
     public var isTracingDisabled = false
     /// Which traces are this run's.
@@ -31,12 +36,15 @@ public struct ReplayOptions: Sendable {
 public enum ReplayError: Error, Equatable, CustomStringConvertible {
     case providerCount(needed: Int, given: Int)
     case noThread(worker: Int)
+    /// The plans do not fit.
+    case tooLarge(String)
 
     public var description: String {
         switch self {
         case .providerCount(let needed, let given):
             "the scenario has \(needed) service instances and was given \(given) tracer providers; "
                 + "make them with `makeProviders`"
+        case .tooLarge(let reason): reason
         case .noThread(let worker):
             "the system has no thread left for worker \(worker): use fewer workers"
         }
@@ -70,6 +78,10 @@ public final class Replay: Sendable {
     public let options: ReplayOptions
     private let providers: [TracerProvider]
     private let source: Source
+    /// What the plans say of all traces; nil unless they were prepared.
+    public let truth: TraceTruth?
+    /// CPU time of finding that out, ns.
+    public let truthCPUNs: UInt64
     private let control = ReplayControl()
     /// Real time: simulated time at which the next run begins.
     private let firstNs = Mutex<UInt64>(0)
@@ -105,6 +117,29 @@ public final class Replay: Sendable {
         let needsOrder =
             !scenario.incidents.isEmpty || scenario.pipeline.tail != nil
             || providers.contains { $0.sampler.keepsState }
+        let depth =
+            scenario.clock == .realtime ? Self.depth.realTime : Self.depth.simulated
+        if let arrivals = options.preparedArrivals {
+            let workers = max(1, options.workers)
+            let feed = PlanFeed(
+                compiled, workers: workers, shard: options.shard, depth: depth)
+            var reader = FidelityTruthReader(
+                compiled, workers: workers, spansMax: options.preparedSpansMax)
+            do {
+                try feed.prepare(indexMax: arrivals) { (chunk, worker) throws(TruthTooLarge) in
+                    try reader.read(chunk, worker: worker)
+                }
+            } catch {
+                throw .tooLarge("\(error)")
+            }
+            let readNs = reader.cpuNs
+            let before = ReplayThread.cpuNs
+            truth = reader.truth()
+            truthCPUNs = readNs + (ReplayThread.cpuNs - before)
+            source = .feed(feed)
+            return
+        }
+        (truth, truthCPUNs) = (nil, 0)
         if isSaturating, !needsOrder, options.poolWindows > 0 {
             source = .pool(
                 PlanPool(compiled, windows: options.poolWindows, shard: options.shard))
@@ -112,8 +147,7 @@ public final class Replay: Sendable {
             source = .feed(
                 PlanFeed(
                     compiled, workers: max(1, options.workers), shard: options.shard,
-                    depth: scenario.clock == .realtime
-                        ? Self.depth.realTime : Self.depth.simulated))
+                    depth: depth))
         }
     }
 
@@ -121,6 +155,19 @@ public final class Replay: Sendable {
     public func stop() {
         control.stop()
         if case .feed(let feed) = source { feed.close() }
+    }
+
+    /// What identifiers derive from.
+    var cipher: SpanIdentityCipher {
+        SpanIdentityCipher(seed: compiled.scenario.seed, salt: options.salt)
+    }
+
+    /// Number of the arrival that a run would begin with now. Between runs.
+    public var nextArrival: UInt64 {
+        switch source {
+        case .pool(let pool): pool.nextArrival
+        case .feed(let feed): feed.nextArrival
+        }
     }
 
     /// Spans started and traces finished since the replay was made, about as of now. Any thread.
@@ -148,7 +195,7 @@ public final class Replay: Sendable {
         let probe = isRealTime ? SleepProbe() : nil
         var threads: [ReplayThread] = []
         do {
-            if case .feed(let feed) = source {
+            if case .feed(let feed) = source, options.preparedArrivals == nil {
                 feed.reopen()
                 if control.isStopped { feed.close() }
                 threads.append(
@@ -207,7 +254,7 @@ public final class Replay: Sendable {
         var executor = TraceExecutor(
             compiled, tables: ReplayTables(compiled, providers: providers),
             propagation: propagation,
-            cipher: SpanIdentityCipher(seed: compiled.scenario.seed, salt: options.salt),
+            cipher: cipher,
             timedOneIn: options.timedOneIn)
         executor.isTracingDisabled = options.isTracingDisabled
         defer { executor.deallocate() }

@@ -14,6 +14,7 @@ final class RunMonitor: Sendable {
         var isOver = false
         var series = RunSeries()
         var failure: String?
+        var heldBytesMax: UInt64?
     }
 
     private struct Reading {
@@ -26,19 +27,34 @@ final class RunMonitor: Sendable {
     private let pipeline: TracingPipeline
     private let replay: Replay
     private let watch: DeliveryWatch
+    private let heldBytesOfPages: (@Sendable () -> UInt64)?
     private let onProgress: (@Sendable (ProgressSnapshot) -> Void)?
     private let state = Mutex(State())
     private let thread = Mutex<ReplayThread?>(nil)
 
     init(
         pipeline: TracingPipeline, replay: Replay, watch: DeliveryWatch,
+        heldBytesOfPages: (@Sendable () -> UInt64)?,
         onProgress: (@Sendable (ProgressSnapshot) -> Void)?
     ) {
         self.pipeline = pipeline
         self.replay = replay
         self.watch = watch
+        self.heldBytesOfPages = heldBytesOfPages
         self.onProgress = onProgress
         thread.withLock { $0 = ReplayThread { [self] in loop() } }
+    }
+
+    /// The most that the pipeline's pages held, looked at ten times a second and now; nil where nobody keeps
+    /// count.
+    var heldBytesMax: UInt64? {
+        noteHeldBytes()
+        return state.withLock { $0.heldBytesMax }
+    }
+
+    private func noteHeldBytes() {
+        guard let bytes = heldBytesOfPages?() else { return }
+        state.withLock { $0.heldBytesMax = max($0.heldBytesMax ?? 0, bytes) }
     }
 
     /// From here on the run does this.
@@ -74,6 +90,7 @@ final class RunMonitor: Sendable {
                 addRow(now, since: &rowReading)
             }
             if turn % 10 == 0 { compare() }
+            if turn % 2 == 0 { noteHeldBytes() }
         }
     }
 

@@ -5,6 +5,8 @@ import TraceResults
 /// Fills the record of a run from what its parts counted.
 struct RunReport {
     var record: RunRecord
+    /// Why the run is to be invalid, found before it is judged.
+    var pendingReason: String?
 
     init(_ record: RunRecord) { self.record = record }
 
@@ -12,6 +14,7 @@ struct RunReport {
     mutating func figures(
         _ summary: ReplaySummary, _ delivered: DeliveryWatch.Figures, startedNs: UInt64,
         usage: (before: ProcessUsage, after: ProcessUsage),
+        heldBytesMax: UInt64?, tail: TailFigures?,
         sink: (before: SinkLedger?, after: SinkLedger?), overheadNs: Double?,
         pipeline: PipelineLedger
     ) {
@@ -25,6 +28,19 @@ struct RunReport {
             record.set(
                 .deliveredSpansPerS, Double(delivered.acknowledgedSpans) / deliverySeconds)
         }
+        rates(delivered, startedNs: startedNs)
+        let cpuNs = Double(usage.after.cpuNs - usage.before.cpuNs)
+        if total.traces > 0 {
+            record.set(
+                .cpuMsPerThousandTraces, cpuNs / 1e6 / (Double(total.traces) / 1_000),
+                samples: total.traces)
+        }
+        record.set(.heldBytesMax, heldBytesMax.map { Double($0) })
+        if let tail, pipeline.endedSampled > 0 {
+            let spans = Double(pipeline.endedSampled)
+            record.set(.tailLateLossShare, Double(tail.lateDroppedSpans) / spans)
+            record.set(.tailEvictedLossShare, Double(tail.droppedTooEarlySpans) / spans)
+        }
         if let overheadNs { record.set(.replayOverheadNsPerSpan, overheadNs) }
         record.set(.timerFloorNs, Double(summary.timerFloorNs))
         if delivered.spans > 0 {
@@ -35,7 +51,7 @@ struct RunReport {
             record.set(.bodyBytesPerSpan, Double(delivered.bodyBytes) / exported)
         }
         record.set(
-            .cpuNsPerSpan, Double(usage.after.cpuNs - usage.before.cpuNs) / spans,
+            .cpuNsPerSpan, cpuNs / spans,
             samples: total.spansStarted)
         record.set(.peakResidentBytes, Double(usage.after.peakResidentBytes))
         if let bytes = total.allocatedBytes {
@@ -60,6 +76,14 @@ struct RunReport {
         record.set(.sleepLateness, summary.timings.sleepLateness)
         record.set(.queueWait, summary.timings.queueWait)
         record.set(.traceLatency, summary.timings.traceLatency)
+    }
+
+    /// What went out in a second, from the beginning to the last acknowledgement.
+    private mutating func rates(_ delivered: DeliveryWatch.Figures, startedNs: UInt64) {
+        guard delivered.lastAcknowledgedNs > startedNs else { return }
+        let seconds = Double(delivered.lastAcknowledgedNs - startedNs) / 1e9
+        record.set(.exportedBytesPerS, Double(delivered.wireBytes) / seconds)
+        record.set(.exportRequestsPerS, Double(delivered.requests) / seconds)
     }
 
     /// What was asked for and what was done.
@@ -111,6 +135,7 @@ struct RunReport {
         if let violation = record.ledger.violations.first {
             record.invalidate(violation.message)
         }
+        if let pendingReason { record.invalidate(pendingReason) }
         if let monitorFailure { record.invalidate(monitorFailure) }
         if let endpoint, let delivery = record.ledger.deliveries.first,
             delivery.acknowledged.count + delivery.rejected.count == 0, delivery.dropped > 0

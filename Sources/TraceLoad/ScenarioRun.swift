@@ -8,6 +8,10 @@ public struct RunOptions: Sendable {
     /// Length of the measured part, ns; nil: as the stages say.
     public var durationNs: UInt64?
     public var warmupNs: UInt64?
+    /// Arrivals of the measured part, which then has no other bound but the schedule's; nil: by time.
+    public var traces: UInt64?
+    /// All plans are made before the run, and what the receiver lists is compared with them.
+    public var measuresFidelity = false
     public var seed: UInt64?
     public var workers: Int?
     /// OTLP endpoint of another receiver; nil: the scenario's, or the embedded sink.
@@ -63,6 +67,7 @@ public final class ScenarioRun: Sendable {
     private let watch: DeliveryWatch
     private let replay: Replay
     private let overhead: Replay
+    private let fidelity: FidelitySetup?
     /// The most that the pipeline will hold for spans: known before the run.
     public let memoryStatement: MemoryStatement
     private let residentBeforeBytes = ProcessUsage.now().residentBytes
@@ -75,6 +80,7 @@ public final class ScenarioRun: Sendable {
         let scenario = compiled.scenario
         let setup = PipelineSetup(scenario)
         if options.verifies { try setup.checkVerifiable() }
+        fidelity = options.measuresFidelity ? try FidelitySetup(scenario, options) : nil
         let workers = try setup.workers(options)
         var baseURL: String?
         if setup.needsSink(options) {
@@ -122,11 +128,13 @@ public final class ScenarioRun: Sendable {
                         : UInt64.random(in: 1 ... .max, using: &generator))
             }
             replayOptions.allocatedBytesOfThread = options.allocatedBytesOfThread
+            replayOptions.preparedArrivals = fidelity?.arrivals
             replay = try Replay(compiled, providers: providers, options: replayOptions)
             replayOptions.verifies = false
             replayOptions.workers = 1
             replayOptions.shard = .whole
             replayOptions.isTracingDisabled = true
+            replayOptions.preparedArrivals = nil
             overhead = try Replay(
                 setup.saturated(compiled), providers: providers, options: replayOptions)
         } catch let error as RunError {
@@ -153,7 +161,8 @@ public final class ScenarioRun: Sendable {
         do {
             let disabled = try replayDisabled()
             let monitor = RunMonitor(
-                pipeline: pipeline, replay: replay, watch: watch, onProgress: options.onProgress)
+                pipeline: pipeline, replay: replay, watch: watch,
+                heldBytesOfPages: options.heldBytesOfPages, onProgress: options.onProgress)
             let before = try warmUp(monitor)
             // What the warm-up left behind must not count as delivered in the measured part.
             _ = pipeline.forceFlush(timeoutMs: Int(compiled.scenario.run.drainNs / 1e6))
@@ -166,7 +175,7 @@ public final class ScenarioRun: Sendable {
             record.startedAt = HostClock.timestamp(wallNs: HostClock.wallNs())
             let startedNs = HostClock.monotonicNs()
             monitor.begin("run", totalNs: measuredNs)
-            let summary = try replay.run(ReplayLimit(durationNs: measuredNs ?? .max))
+            let summary = try replay.run(limit)
             monitor.begin("drain", totalNs: nil)
             let drainMs = Int(compiled.scenario.run.drainNs / 1e6)
             let flushed = pipeline.forceFlush(timeoutMs: drainMs)
@@ -180,11 +189,18 @@ public final class ScenarioRun: Sendable {
             var report = RunReport(record)
             report.figures(
                 summary, watch.figures, startedNs: startedNs, usage: (usageBefore, usage),
+                heldBytesMax: monitor.heldBytesMax, tail: pipeline.processor.tailFigures,
                 sink: (sinkBefore, sinkAfter), overheadNs: disabled.cpuNsPerSpan,
                 pipeline: pipeline.ledger)
             report.load(summary, compiled)
             try closeBooks(&report, issued: [disabled, before, summary])
             if let sink { try report.traces(sink, compiled) }
+            if let fidelity, let sink, let truth = replay.truth {
+                let study = try fidelity.study(
+                    truth, truthCPUNs: replay.truthCPUNs, sink: sink, cipher: replay.cipher,
+                    books: report.record.ledger.sink)
+                report.add(study, runCPUNs: usage.cpuNs - usageBefore.cpuNs)
+            }
             report.judge(
                 flushed: flushed, summary, interrupted: interruption != nil,
                 monitorFailure: monitor.failure, endpoint: endpoint,
@@ -207,8 +223,10 @@ public final class ScenarioRun: Sendable {
 
     /// What was issued before the measured part.
     private func warmUp(_ monitor: RunMonitor) throws -> ReplaySummary {
-        let isSaturating = measuredNs != nil
-        let warmupNs = options.warmupNs ?? UInt64(compiled.scenario.run.warmupNs)
+        let isSaturating = measuredNs != nil || options.traces != nil
+        // A run of so many traces begins with the first one, unless a warm-up is asked for.
+        let usualNs = options.traces == nil ? UInt64(compiled.scenario.run.warmupNs) : 0
+        let warmupNs = fidelity == nil ? options.warmupNs ?? usualNs : 0
         guard isSaturating, warmupNs > 0, interruption == nil else { return ReplaySummary() }
         monitor.begin("warm-up", totalNs: warmupNs)
         return try replay.run(ReplayLimit(durationNs: warmupNs))
@@ -227,9 +245,19 @@ public final class ScenarioRun: Sendable {
         return facts
     }
 
+    /// How far the measured part goes.
+    private var limit: ReplayLimit {
+        guard let traces = options.traces else {
+            return ReplayLimit(durationNs: fidelity == nil ? measuredNs ?? .max : .max)
+        }
+        let next = replay.nextArrival
+        return ReplayLimit(arrivals: fidelity == nil && traces < .max - next ? next + traces : .max)
+    }
+
     /// Length of the measured part by the wall clock; nil when the schedule says when it is over.
     private var measuredNs: UInt64? {
         if let durationNs = options.durationNs { return durationNs }
+        if options.traces != nil { return nil }
         var sum = 0.0
         for traffic in compiled.scenario.traffic {
             guard traffic.stages.contains(where: { $0.rate == .max }) else { return nil }

@@ -156,6 +156,11 @@ public struct SinkControl: Sendable {
         _ = try request("POST", "/tracemill/v1/settle?through=\(number)&run=\(run)")
     }
 
+    /// A piece of its list of spans, as it writes it.
+    func keptSpans(from first: Int, count: Int) throws(SinkProcessError) -> [UInt8] {
+        try request("GET", "/tracemill/v1/kept?from=\(first)&count=\(count)")
+    }
+
     /// How well the traces arrived that it received.
     public func traceQuality() throws(SinkProcessError) -> TraceQualityFigures {
         let body = try request("GET", "/api/quality")

@@ -26,6 +26,7 @@ public struct ResultTable: Sendable {
         var blocks = [[title(run, result)], load(run), latencies(run), costs(run)]
         blocks += run.ledger.deliveries.map { fates($0, of: run) }
         if let quality = run.traceQuality { blocks.append(traces(quality)) }
+        if let figures = run.fidelity { blocks.append(fidelity(figures, of: run)) }
         blocks.append(verdict(run, path: path))
         return blocks.filter { !$0.isEmpty }
             .map { $0.joined(separator: "\n") }

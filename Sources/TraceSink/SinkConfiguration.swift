@@ -18,6 +18,9 @@ public struct SinkConfiguration: Sendable {
     public var study = StudySettings()
     /// Where verify mode keeps traces to be asked for; nil for in memory. Count mode keeps none.
     public var store: StoreSettings?
+    /// Spans whose identifiers and thresholds are listed for `GET /tracemill/v1/kept`, 16 bytes each; 0 for
+    /// none.
+    public var keptSpansMax = 0
     /// What to do wrong, and when.
     public var faults = SinkFaultSchedule()
     /// Told what its owner should know while it runs, such as that traces cannot be kept any more.

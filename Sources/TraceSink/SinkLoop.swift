@@ -10,6 +10,8 @@ final class SinkLoop: @unchecked Sendable {
     let bodies: BodyPool
     /// What is looked into of the request being received.
     let sample = SpanSample()
+    /// What is listed of it.
+    let collector = KeptSpanCollector()
     private var connections: [ObjectIdentifier: SinkRequestHandler] = [:]
     private var sweep: RepeatedTask?
 

@@ -30,6 +30,8 @@ enum SinkRoute: Equatable {
     case batches(run: String, through: UInt64)
     /// `POST /tracemill/v1/settle?through=N[&run=NAME]`
     case settle(run: String, through: UInt64)
+    /// `GET /tracemill/v1/kept?from=N&count=N`
+    case kept(from: Int, count: Int)
     /// `GET /api/traces/<32 hex digits>`, with what to wait for
     case trace(TraceKey, TraceWait)
     /// `GET /api/traces`
@@ -61,6 +63,15 @@ enum SinkRoute: Equatable {
         case "/tracemill/v1/settle":
             method = .POST
             self = Self.numbered(query) { .settle(run: $0, through: $1) }
+        case "/tracemill/v1/kept":
+            method = .GET
+            self = Self.checked { () throws(SinkRefusal) in
+                let query = try SinkQuery(query, names: ["from", "count"])
+                return .kept(
+                    from: try query.count("from", in: 0...Int.max / 2) ?? 0,
+                    count: try query.count("count", in: 0...Self.keptCountMax)
+                        ?? Self.keptCountMax)
+            }
         case "/api/traces":
             method = .GET
             self = Self.checked { () throws(SinkRefusal) in .traceList(try TraceFilter(query)) }
@@ -97,6 +108,9 @@ enum SinkRoute: Equatable {
                     .methodNotAllowed, "use \(method.rawValue) here", allow: method.rawValue))
         }
     }
+
+    /// Spans of one answer.
+    static let keptCountMax = 1 << 20
 
     private static func checked(_ route: () throws(SinkRefusal) -> SinkRoute) -> SinkRoute {
         do throws(SinkRefusal) { return try route() } catch { return .refused(error) }

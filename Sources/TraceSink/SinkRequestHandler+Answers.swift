@@ -78,6 +78,15 @@ extension SinkRequestHandler {
         case .settle(let run, let last):
             let folded = state.settle(run, through: last)
             answer(.ok, type: "text/plain; charset=utf-8", body: Array("\(folded)\n".utf8))
+        case .kept(let first, let count):
+            guard let bytes = state.keptSpans(from: first, count: count) else {
+                answer(
+                    SinkRefusal(
+                        .notFound,
+                        "no spans are listed here: only the sink of a run with --fidelity does"))
+                return
+            }
+            answer(.ok, type: "application/octet-stream", body: bytes)
         case .trace(let key, let wait):
             answerTrace(key, wait)
         case .traceList(let filter):

@@ -288,9 +288,11 @@ final class SinkRequestHandler: ChannelInboundHandler {
                 content = .verified(result)
             }
             summary.isTranslated = head.encoding != .protobuf
+            if state.listsSpans { unsafe try loop.collector.collect(bytes) }
             if let rejected = countsAsReceived(fault) {
                 state.receive(
-                    summary, batch: head.batch, of: head.run, rejected: rejected, content)
+                    summary, batch: head.batch, of: head.run, rejected: rejected, content,
+                    listing: state.listsSpans ? loop.collector : nil)
             }
             answerExport(fault)
         } catch {

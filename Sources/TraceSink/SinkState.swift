@@ -9,6 +9,8 @@ import TraceResults
 final class SinkState: Sendable {
     private let guarded: Mutex<Books>
     private let connectionsMax: Int
+    /// Whether spans are listed.
+    let listsSpans: Bool
     private let onNotice: (@Sendable (String) -> Void)?
 
     private struct Books {
@@ -18,6 +20,7 @@ final class SinkState: Sendable {
         var study: TraceStudy
         var verified: VerifiedBooks?
         var archive: TraceArchive?
+        var kept: KeptSpanList?
         var connectionsOpen = 0
     }
 
@@ -25,6 +28,7 @@ final class SinkState: Sendable {
     init(_ configuration: SinkConfiguration) throws(TraceStoreError) {
         connectionsMax = configuration.limits.connectionsMax
         onNotice = configuration.onNotice
+        listsSpans = configuration.keptSpansMax > 0
         let verifies = configuration.mode == .verify
         let archive = try configuration.storeInForce.map {
             (settings) throws(TraceStoreError) in try TraceArchive(settings)
@@ -37,7 +41,8 @@ final class SinkState: Sendable {
             faults: configuration.faults,
             study: TraceStudy(
                 verifies ? configuration.study.forVerifying() : configuration.study),
-            verified: verifies ? VerifiedBooks() : nil, archive: archive)
+            verified: verifies ? VerifiedBooks() : nil, archive: archive,
+            kept: listsSpans ? KeptSpanList(spansMax: configuration.keptSpansMax) : nil)
         guarded = Mutex(books)
     }
 
@@ -92,9 +97,10 @@ final class SinkState: Sendable {
     ///   - run: the run that numbered it, empty when it named none.
     ///   - rejected: how many of its spans the answer will call rejected.
     ///   - content: what was decoded of it.
+    ///   - collector: its spans for the list; nil when there is none.
     func receive(
         _ summary: BatchSummary, batch number: UInt64?, of run: String, rejected: Int,
-        _ content: ReceivedContent
+        _ content: ReceivedContent, listing collector: KeptSpanCollector? = nil
     ) {
         let notice = guarded.withLock { books -> String? in
             books.ledger.spansTotal += summary.spans
@@ -112,6 +118,7 @@ final class SinkState: Sendable {
                 books.ledger.unnumberedSpans += summary.spans
             }
             books.ledger.spansDistinct += summary.spans
+            if let collector { books.kept?.add(collector, rejected: rejected) }
             books.ledger.spansRejected += min(rejected, summary.spans)
             books.ledger.identitySum &+= summary.identitySum
             books.ledger.contentSum &+= summary.contentSum
@@ -176,6 +183,11 @@ final class SinkState: Sendable {
     /// Folds the batches of a run up to and including `last`; returns how many.
     func settle(_ run: String, through last: UInt64) -> Int {
         guarded.withLock { $0.batches.settle(run: run, through: last) }
+    }
+
+    /// A piece of the list of spans; nil when none is kept.
+    func keptSpans(from first: Int, count: Int) -> [UInt8]? {
+        guarded.withLock { $0.kept?.bytes(from: first, count: count) }
     }
 
     // MARK: Questions about traces

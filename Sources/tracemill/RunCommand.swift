@@ -24,7 +24,13 @@ struct RunCommand: ParsableCommand {
               tracemill run shop.yaml --shard 1/4 --endpoint http://127.0.0.1:4318/v1/traces
               tracemill run shop.yaml --endpoint http://127.0.0.1:4318/v1/traces
               tracemill run shop.yaml --variant sampled
+              tracemill run shop.yaml --traces 100000
+              tracemill run shop.yaml --traces 100000 --fidelity --variant tail
               tracemill run shop.yaml --json | jq .runs[0].metrics.spanEndNsP99
+
+            --fidelity plans all traces before the run, has the receiver list the spans that
+            came, and says what of the truth was kept and what can be estimated from it
+            (docs/fidelity.md). With fixed ids the same seed and variant give the same figures.
 
             The scenario's `budgets` with max and min are judged: one that breaks exits with 1.
             """)
@@ -34,6 +40,15 @@ struct RunCommand: ParsableCommand {
 
     @Option(help: "Length of the measured part, such as 10s; default: what the stages say.")
     var duration: Duration?
+
+    @Option(
+        help: """
+            Length of the measured part in traces (arrivals) instead; no warm-up unless --warmup says so.
+            """)
+    var traces: UInt64?
+
+    @Flag(help: "Judge what was kept against all planned traces, at most 20 million spans.")
+    var fidelity = false
 
     @Option(help: "Warm-up before it, such as 500ms or 0s; default: the scenario's run.warmup.")
     var warmup: Duration?
@@ -88,6 +103,12 @@ struct RunCommand: ParsableCommand {
         if let workers, !(1...256).contains(workers) {
             throw ValidationError("--workers \(workers): write a number from 1 to 256")
         }
+        if traces == 0 { throw ValidationError("--traces 0: write 1 or more") }
+        if traces != nil, duration != nil {
+            throw ValidationError(
+                "--traces and --duration both say how long the measured part is: leave one of them out"
+            )
+        }
     }
 
     func run() throws {
@@ -103,6 +124,8 @@ struct RunCommand: ParsableCommand {
         var options = RunOptions()
         options.durationNs = duration?.nanoseconds
         options.warmupNs = warmup?.nanoseconds
+        options.traces = traces
+        options.measuresFidelity = fidelity
         options.workers = workers
         options.shard = shard?.shard ?? .whole
         options.salt = salt
@@ -135,7 +158,8 @@ struct RunCommand: ParsableCommand {
         }
         progress.finish()
         if let variant { record.variant = variant }
-        if duration == nil, scenario.hasFixedSchedule {
+        let hasFixedTraces = traces != nil && scenario.clock == .simulated && warmup == nil
+        if hasFixedTraces || duration == nil && scenario.hasFixedSchedule {
             record.setExactFigures(hasFixedIdentifiers: scenario.identifiers == .fixed)
         }
         let result = RunDocument.result(record, of: scenario)

@@ -57,6 +57,10 @@ struct SinkCommand: ParsableCommand {
     @Flag(help: ArgumentHelp("End when standard input does.", visibility: .hidden))
     var embedded = false
 
+    /// For `run --fidelity`: spans that are listed for the run.
+    @Option(help: .hidden)
+    var listSpans = 0
+
     func validate() throws {
         guard (0...65_535).contains(port) else {
             throw ValidationError("--port \(port): write a number from 0 to 65535")
@@ -88,6 +92,7 @@ struct SinkCommand: ParsableCommand {
         configuration.study.quietNs = quiet.nanoseconds
         configuration.onNotice = { Output.error($0) }
         configuration.threads = threads
+        configuration.keptSpansMax = max(0, listSpans)
         do {
             configuration.faults = SinkFaultSchedule(
                 try faults.map { try SinkFaultRule(parsing: $0) })
