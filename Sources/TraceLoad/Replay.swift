@@ -234,6 +234,11 @@ public final class Replay: Sendable {
         return summary
     }
 
+    /// Simulated time at which the last trace began, ns; 0 for a pool of plans. Between runs.
+    var simulatedNs: UInt64 {
+        if case .feed(let feed) = source { feed.position.lastBeginNs } else { 0 }
+    }
+
     private var droppedArrivals: UInt64 {
         if case .feed(let feed) = source { feed.droppedArrivals } else { 0 }
     }

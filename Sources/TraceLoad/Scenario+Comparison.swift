@@ -1,3 +1,4 @@
+import TraceCore
 import TraceResults
 import Yams
 
@@ -8,7 +9,56 @@ public struct VariantDeclaration: Sendable {
     public var name: String
     /// Whole: what the patch does not name is as in `pipeline`.
     public var pipeline: PipelineDeclaration
+    /// Services that decide by another sampler than their own.
+    public var serviceSamplers: [ServiceSamplerDeclaration] = []
     public var position: SourcePosition
+}
+
+extension VariantDeclaration {
+    /// Its samplers in words.
+    public var samplerText: String {
+        var parts = ["\(pipeline.sampler.sampler)"]
+        parts += serviceSamplers.map { "\($0.service): \($0.sampler.sampler)" }
+        if let tail = pipeline.tail {
+            parts.append(tail.line ?? "tail: \(tail.policies.map(\.name).joined(separator: ", "))")
+        }
+        return parts.joined(separator: "; ")
+    }
+}
+
+/// A sampler for one service, instead of its own or the pipeline's.
+public struct ServiceSamplerDeclaration: Sendable {
+    /// The service's name.
+    public var service: String
+    public var sampler: SamplerDeclaration
+    public var position: SourcePosition
+}
+
+extension Scenario {
+    /// The scenario with a variant's pipeline, and its services' samplers, in place of its own.
+    public func applying(_ variant: VariantDeclaration) -> Scenario {
+        var scenario = self
+        scenario.pipeline = variant.pipeline
+        scenario.set(variant.serviceSamplers)
+        return scenario
+    }
+
+    /// The scenario in which every span is kept.
+    public var unsampled: Scenario {
+        var scenario = self
+        scenario.pipeline.sampler = SamplerDeclaration(sampler: .alwaysOn)
+        scenario.pipeline.tail = nil
+        for index in scenario.services.indices { scenario.services[index].sampler = nil }
+        return scenario
+    }
+
+    mutating func set(_ samplers: [ServiceSamplerDeclaration]) {
+        for declared in samplers {
+            for index in services.indices where services[index].name == declared.service {
+                services[index].sampler = declared.sampler
+            }
+        }
+    }
 }
 
 /// What a figure may be at most or at least, or by how much it may get worse.
@@ -31,7 +81,8 @@ public struct BudgetDeclaration: Hashable, Sendable {
 extension ScenarioReader {
     /// Each patch laid over `pipeline` as written and read as a whole.
     func variants(
-        _ node: Node, of pipeline: Node?, clock: Scenario.ClockMode
+        _ node: Node, of pipeline: Node?, services: [ServiceDeclaration],
+        clock: Scenario.ClockMode
     ) -> [VariantDeclaration] {
         entries(node, "variants").compactMap { entry in
             guard mayPatch(pipeline, at: entry.position) else { return nil }
@@ -44,7 +95,32 @@ extension ScenarioReader {
             let whole = merged(pipeline, entry.value, .pipeline)
             return VariantDeclaration(
                 name: entry.name, pipeline: self.pipeline(whole, clock: clock),
-                position: entry.position)
+                serviceSamplers: serviceSamplers(whole, of: services), position: entry.position)
+        }
+    }
+
+    /// `service_samplers` of a pipeline.
+    func serviceSamplers(
+        _ pipeline: Node?, of services: [ServiceDeclaration]
+    ) -> [ServiceSamplerDeclaration] {
+        guard case .mapping(let mapping) = pipeline, let node = mapping["service_samplers"] else {
+            return []
+        }
+        return entries(node, "`service_samplers`").compactMap { entry in
+            let names = services.map(\.name)
+            guard names.contains(entry.name) else {
+                let hint =
+                    nearest(to: entry.name, among: names).map { "did you mean `\($0)`?" }
+                    ?? "there are \(Self.listed(names))"
+                report(
+                    .badValue, at: entry.position,
+                    "there is no service `\(entry.name.prefix(60))`; \(hint)")
+                return nil
+            }
+            return sampler(entry.value).map {
+                ServiceSamplerDeclaration(
+                    service: entry.name, sampler: $0, position: entry.position)
+            }
         }
     }
 

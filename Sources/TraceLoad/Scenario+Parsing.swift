@@ -59,7 +59,7 @@ extension ScenarioReader {
         let incidents = fields["incidents"].map {
             self.incidents($0, services: services, defaults: defaults)
         }
-        return Scenario(
+        var scenario = Scenario(
             file: file, name: fields.string("name") ?? "",
             description: fields.string("description") ?? "", seed: seed(fields),
             identifiers: fields.choice("ids") ?? .salted, clock: clock, services: services,
@@ -67,10 +67,12 @@ extension ScenarioReader {
             pathology: fields["pathology"].map { pathology($0) } ?? PathologyDeclaration(),
             pipeline: pipeline(fields["pipeline"], clock: clock),
             variants: fields["variants"].map {
-                variants($0, of: fields["pipeline"], clock: clock)
+                variants($0, of: fields["pipeline"], services: services, clock: clock)
             } ?? [],
             sink: sink(fields["sink"]), run: run(fields["run"]),
             budgets: fields["budgets"].map { budgets($0) } ?? [])
+        scenario.set(serviceSamplers(fields["pipeline"], of: services))
+        return scenario
     }
 
     private func seed(_ fields: ScenarioFields) -> UInt64 {

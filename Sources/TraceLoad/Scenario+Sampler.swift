@@ -56,6 +56,7 @@ extension ScenarioReader {
     private func form(
         _ name: String, _ place: SamplerPlace, at position: SourcePosition
     ) -> SamplerForm? {
+        let name = Self.usualName(name)
         if let form = place.forms.first(where: { $0.name == name.lowercased() }) { return form }
         let names = place.forms.map(\.name)
         if name.lowercased() == "custom" {
@@ -73,13 +74,19 @@ extension ScenarioReader {
         return nil
     }
 
+    /// The name that a sampler has here, of one that it has elsewhere.
+    private static func usualName(_ name: String) -> String {
+        ["ratelimit", "rate_limiting", "rate_limit"].contains(name.lowercased())
+            ? "ratelimiting" : name
+    }
+
     // MARK: Text
 
     private func line(_ text: String, _ place: SamplerPlace, _ node: Node) -> SamplerSpecification?
     {
         let words = text.split(separator: ":", omittingEmptySubsequences: false).map { word in
             guard word.hasSuffix("%"), let share = ScenarioUnits.probability(String(word)) else {
-                return String(word)
+                return Self.usualName(String(word))
             }
             return "\(share)"
         }

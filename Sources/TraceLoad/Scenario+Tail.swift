@@ -1,3 +1,4 @@
+import TracePipeline
 import Yams
 
 /// What a scenario says about tail sampling. Value types; any thread.
@@ -13,6 +14,8 @@ public struct TailDeclaration: Hashable, Sendable {
     public var droppedTracesRemembered = 50_000
     /// At least one. A drop outweighs what samples; what no policy samples is dropped.
     public var policies: [TailPolicyDeclaration] = []
+    /// One line that says it all, such as `tail:errors+slow:500ms`: then nothing else here counts.
+    public var line: String?
     public var position = SourcePosition(line: 1, column: 1)
 }
 
@@ -62,15 +65,33 @@ public struct TailPolicyDeclaration: Hashable, Sendable {
     public var position: SourcePosition
 }
 
+extension TailDeclaration {
+    /// What a line begins with, in a scenario optional.
+    static let linePrefix = "tail:"
+}
+
 extension ScenarioReader {
     /// Policies one in another, and in all.
     private static let policyDepthMax = 16
     private static let policiesMax = 1000
 
-    /// `{policies: […], decision_wait: …}`, or only the list.
+    /// `{policies: […], decision_wait: …}`, only the list, or a line; `none` for no stage.
     func tail(_ node: Node) -> TailDeclaration? {
         var tail = TailDeclaration()
         tail.position = node.position
+        if case .scalar(let scalar) = node {
+            guard scalar.string != "none" else { return nil }
+            let prefix = TailDeclaration.linePrefix
+            let line = scalar.string.hasPrefix(prefix) ? scalar.string : prefix + scalar.string
+            do throws(TailSamplingError) {
+                _ = try TailSampling(text: line)
+                tail.line = line
+                return tail
+            } catch {
+                report(.badValue, at: node.position, "\(error)")
+                return nil
+            }
+        }
         if case .sequence = node {
             tail.policies = policies(node, depth: 0)
             return tail

@@ -67,8 +67,13 @@ extension ScenarioSection {
                     default: "[tracecontext, baggage]", "Context formats, in order."),
                 .init("sampler", .sampler, default: "parentbased_always_on", "The head sampler."),
                 .init(
-                    "tail", .either([.section(.tail), .list(.section(.tailPolicy))]),
-                    default: "none", "Sampling of whole traces, or only its policies."),
+                    "service_samplers", .map(.sampler), default: "{}",
+                    "Head samplers by service, instead of the services' own."),
+                .init(
+                    "tail",
+                    .either([.string, .section(.tail), .list(.section(.tailPolicy))]),
+                    default: "none", "Sampling of whole traces: a line, its policies, or all of it."
+                ),
                 .init("limits", .section(.limits), "Span limits."),
                 .init("sweeper", .section(.sweeper), "Spans that are never ended."),
                 .init("processor", .section(.processor), "What happens after a span's end."),

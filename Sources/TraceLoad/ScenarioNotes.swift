@@ -16,7 +16,8 @@ extension Scenario {
             notes.append(
                 (
                     variant.position,
-                    "a run takes `pipeline` as it is, or one of the \(variants.count) variants with --variant"
+                    "a run takes `pipeline` as it is, or one of the \(variants.count) variants with --variant; "
+                        + "`compare` takes them all"
                 ))
         }
         for budget in budgets {

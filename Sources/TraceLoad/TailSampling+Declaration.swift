@@ -8,6 +8,11 @@ extension TailSampling {
 
     /// The stage that a scenario asks for.
     init(_ declaration: TailDeclaration) {
+        // A line was read when the scenario was.
+        if let line = declaration.line, let tail = try? TailSampling(text: line) {
+            self = tail
+            return
+        }
         var names: [String: Int] = [:]
         self.init(
             declaration.policies.map { policy in

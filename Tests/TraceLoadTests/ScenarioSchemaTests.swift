@@ -56,6 +56,7 @@ import TraceCore
         #expect(scenario.sink.latency == .exponential(mean: 1e6))
         #expect(scenario.pipeline.sampler.sampler.description == EveryKey.sampler)
         #expect(scenario.services[0].sampler?.sampler == .parentBased(root: .traceIDRatio(0.25)))
+        #expect(scenario.services[1].sampler?.sampler == .probability(0.5))
         #expect(scenario.services[1].sampler == nil)
         #expect(scenario.pipeline.propagators == ["b3", "baggage"])
         #expect(
@@ -154,6 +155,7 @@ enum EveryKey {
           - {name: i, at: 1s, for: 1s, set: {a/GET /a.error.rate: 50%, b.down: true}}
         pathology: {late: {rate: 1%, delay: 2s}, missing_root: 1%, orphan: 1%, duplicate: 1%, broken_propagation: 1%, never_ended: 1%, oversize: {rate: 1%, spans: 5}}
         pipeline:
+          service_samplers: {b: "probability:0.5"}
           propagators: [b3, baggage]
           sampler:
             name: parentbased
