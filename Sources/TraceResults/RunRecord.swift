@@ -9,6 +9,8 @@ public struct RunRecord: ResultObject {
     public var round = 0
     /// The place within the round, from 0.
     public var slot = 0
+    /// The run's seed where it is not the scenario's: each round of a comparison has its own.
+    public var seed: UInt64?
     /// When the measured part began: RFC 3339, UTC.
     public var startedAt = ""
     /// Whether the figures may be used.
@@ -47,6 +49,7 @@ public struct RunRecord: ResultObject {
         .required("variant", \.variant),
         .required("round", \.round),
         .required("slot", \.slot),
+        .optionalDecimal("seed", \.seed),
         .required("startedAt", \.startedAt),
         .required("valid", \.valid),
         .optional("reason", \.reason),

@@ -211,6 +211,8 @@ public struct DesignFacts: ResultObject {
     public var looks: [Int]?
     /// The first round of a second collection, made to confirm what the first found; nil without one.
     public var confirmsFromRound: Int?
+    /// The variants of a comparison, in their order; nil without one.
+    public var variants: [VariantFacts]?
     public var unknownFields: [String: JSONValue] = [:]
 
     public init() {}
@@ -223,6 +225,7 @@ public struct DesignFacts: ResultObject {
         .optional("budgets", \.budgets),
         .optional("looks", \.looks),
         .optional("confirmsFromRound", \.confirmsFromRound),
+        .optional("variants", \.variants),
     ]
 }
 

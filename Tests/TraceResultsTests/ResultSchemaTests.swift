@@ -24,6 +24,7 @@ struct ResultSchemaTests {
         try check(SoftFacts.self, definitions["softFacts"])
         try check(DesignFacts.self, definitions["design"])
         try check(ArmFacts.self, definitions["arm"])
+        try check(VariantFacts.self, definitions["variant"])
         try check(GateBudget.self, definitions["budget"])
         try check(RunRecord.self, definitions["run"])
         try check(LoadFacts.self, definitions["load"])

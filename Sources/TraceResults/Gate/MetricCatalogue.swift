@@ -21,6 +21,16 @@ public enum MetricCatalogue {
 
     /// The names nearest to a spelling that means none, the nearest first.
     public static func suggestions(for spelling: String, count: Int = 3) -> [String] {
+        nearest(to: spelling, among: names, count: count)
+    }
+
+    /// Whether a spelling means a name.
+    static func isSpelling(_ spelling: String, of name: String) -> Bool {
+        key(of: spelling) == key(of: name)
+    }
+
+    /// Likewise among some names.
+    static func nearest(to spelling: String, among names: [String], count: Int) -> [String] {
         let wanted = Array(key(of: String(spelling.prefix(80))))
         return names.map { (name: $0, distance: distance(Array(key(of: $0)), wanted)) }
             .sorted { ($0.distance, $0.name) < ($1.distance, $1.name) }
