@@ -15,7 +15,7 @@ SOURCES = find $(wildcard Package.swift Sources Tests Benchmarks Examples) -name
 	-not -path '*/Generated/*' -not -path '*/.build*' -print0
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run gate gate-baseline scenarios schema test tsan lint format bench bench-instructions bench-runtime-calls \
+.PHONY: help install build run compare gate gate-baseline scenarios schema test tsan lint format bench bench-instructions bench-runtime-calls \
 	benchmarks shop shop-test interop bench-peers bench-peers-test otlp-definition clean
 
 help: ## List the targets
@@ -39,6 +39,9 @@ GATE_EXACT = --baseline results/baseline/gate.json --rounds 1 \
 gate: build ## Gate this build: exact figures, and timing against another build (BASE=program)
 	$(TRACEMILL) gate scenarios/gate.yaml $(GATE_EXACT) --output results/gate-exact.json $(ARGS)
 	$(if $(BASE),$(TRACEMILL) gate $(SCENARIO) --base $(BASE) --duration 3s $(ARGS))
+
+compare: build ## Eight samplers over the same traces: cost, fidelity, the front (SCENARIO, ARGS)
+	$(TRACEMILL) compare $(if $(filter file,$(origin SCENARIO)),scenarios/samplers.yaml,$(SCENARIO)) $(ARGS)
 
 gate-baseline: build ## Store what `make gate` compares with: after a change that is meant
 	$(TRACEMILL) gate scenarios/gate.yaml --baseline results/baseline/gate.json --record --rounds 1

@@ -1,5 +1,5 @@
 // One child process with a bounded life: a fresh process each run, in a group of its own, its words read
-// up to a bound, ended when its time is up or when the gate is told to stop.
+// up to a bound, ended when its time is up or when whoever runs it is told to stop.
 import Glibc
 import TraceResults
 
@@ -9,7 +9,7 @@ enum ChildEnding: Equatable {
     case signalled(Int32)
     /// It did not end in its time and was killed.
     case timedOut
-    /// The gate was told to stop, and killed it.
+    /// Whoever ran it was told to stop, and killed it.
     case stopped
     case cannotStart(String)
 }
@@ -90,7 +90,7 @@ struct ChildRun {
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
         defer { unsafe posix_spawnattr_destroy(&attributes) }
-        // A group of its own: Control-C reaches the gate alone, and the gate ends the group whole.
+        // A group of its own: Control-C reaches this process alone, which ends the group whole.
         unsafe posix_spawnattr_setflags(
             &attributes,
             Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))

@@ -9,11 +9,11 @@ final class GateSession {
     private let scenarioPath: String
     private var plan: GateSettings
     private let baseline: RunResult?
-    private let folder: GateFolder
+    private let folder: RunFolder
     private let stopping = StopFlag()
     private let orderSeed: UInt64
-    private let progress: GateProgress
-    private let collector: GateCollector
+    private let progress: CollectionProgress
+    private let collector: RunCollector
     let resultPath: String
 
     init(_ command: GateCommand) throws {
@@ -39,14 +39,14 @@ final class GateSession {
             ? command.baseline ?? ""
             : command.output ?? ResultPath.standard(for: "gate-\(scenario.name)")
         try ResultPath.check(resultPath)
-        folder = try GateFolder()
+        folder = try RunFolder()
         var random = SystemRandomNumberGenerator()
         orderSeed = command.orderSeed ?? UInt64.random(in: .min ... .max, using: &random)
         let arms = try Self.arms(command, scenario, folder)
-        let progress = GateProgress(
+        let progress = CollectionProgress(
             name: scenario.name, rounds: plan.rounds, arms: arms.count, isShown: !command.quiet)
         self.progress = progress
-        collector = GateCollector(
+        collector = RunCollector(
             arms: arms, scenarioPath: scenarioPath, commonArguments: command.pass.arguments,
             timeoutNs: command.pass.timeoutNs(for: scenario), orderSeed: orderSeed,
             calibrationShare: plan.dependsOnTime ? command.calibrationShare : 0, folder: folder,
@@ -182,17 +182,17 @@ final class GateSession {
     }
 
     private static func arms(
-        _ command: GateCommand, _ scenario: Scenario, _ folder: GateFolder
-    ) throws -> [GateArm] {
+        _ command: GateCommand, _ scenario: Scenario, _ folder: RunFolder
+    ) throws -> [RunArm] {
         func arm(
             _ role: ArmFacts.Role, _ name: String, _ program: String, _ arguments: [String]
-        ) throws -> GateArm {
+        ) throws -> RunArm {
             let copy = try folder.program(program, as: role.rawValue)
             var facts = ArmFacts()
             facts.role = role
             facts.variant = name
             facts.programCRC32 = copy.checksum
-            return GateArm(name: name, program: copy.path, arguments: arguments, facts: facts)
+            return RunArm(name: name, program: copy.path, arguments: arguments, facts: facts)
         }
         let this = "/proc/self/exe"
         let extra = command.injectHead.map { ["--extra-work", String($0)] } ?? []

@@ -26,9 +26,7 @@ extension ScenarioFile {
         guard let variant = scenario.variants.first(where: { $0.name == name }) else {
             throw CommandFailure.usage(noVariant(name, scenario))
         }
-        var patched = scenario
-        patched.pipeline = variant.pipeline
-        return patched
+        return scenario.applying(variant)
     }
 
     /// A name without the spaces that a gate pads it with.

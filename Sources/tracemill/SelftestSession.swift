@@ -13,7 +13,7 @@ final class SelftestSession {
     private let scenario: Scenario
     private let scenarioPath: String
     private let budget: GateBudget
-    private let folder: GateFolder
+    private let folder: RunFolder
     private let program: String
     private let stopping = StopFlag()
     private var state: SelftestState
@@ -24,7 +24,7 @@ final class SelftestSession {
     init(_ command: SelftestCommand, shares: [Double]) throws {
         self.command = command
         self.shares = shares
-        folder = try GateFolder()
+        folder = try RunFolder()
         if let path = command.scenario {
             scenarioPath = path
         } else {
@@ -136,7 +136,7 @@ final class SelftestSession {
 
     /// A gate's result: this program on both sides, the head with extra work.
     private func collect(steps: Int, rounds: Int, orderSeed: UInt64) throws -> RunResult {
-        let arms = [ArmFacts.Role.base, .head].map { role -> GateArm in
+        let arms = [ArmFacts.Role.base, .head].map { role -> RunArm in
             var facts = ArmFacts()
             facts.role = role
             facts.variant = role.rawValue
@@ -144,11 +144,11 @@ final class SelftestSession {
             let work = role == .head ? steps : 0
             let digits = String(work)
             let padded = String(repeating: "0", count: max(0, 9 - digits.count)) + digits
-            return GateArm(
+            return RunArm(
                 name: role.rawValue, program: folder.copy(of: role),
                 arguments: ["--extra-work", padded], facts: facts)
         }
-        let collector = GateCollector(
+        let collector = RunCollector(
             arms: arms, scenarioPath: scenarioPath, commonArguments: command.pass.arguments,
             timeoutNs: command.pass.timeoutNs(for: scenario), orderSeed: orderSeed,
             calibrationShare: command.calibrationShare, folder: folder, stopping: stopping,

@@ -19,6 +19,7 @@ struct Tracemill: ParsableCommand {
               tracemill run scenarios/checkout.yaml
               tracemill run scenarios/checkout.yaml --duration 30s --verify
               tracemill topology scenarios/checkout.yaml --format mermaid
+              tracemill compare scenarios/samplers.yaml --svg samplers.svg
               tracemill gate scenarios/checkout.yaml --base ./old/tracemill
               tracemill report results/checkout.json -o report.html
               tracemill bench --json
@@ -33,8 +34,9 @@ struct Tracemill: ParsableCommand {
         version: "tracemill \(Build.version)",
         subcommands: [
             RunCommand.self, SinkCommand.self, TraceCommand.self, ValidateCommand.self,
-            TopologyCommand.self, GateCommand.self, SelftestCommand.self, MergeCommand.self,
-            ReportCommand.self, HistoryCommand.self, BenchCommand.self, DoctorCommand.self,
+            TopologyCommand.self, CompareCommand.self, GateCommand.self, SelftestCommand.self,
+            MergeCommand.self, ReportCommand.self, HistoryCommand.self, BenchCommand.self,
+            DoctorCommand.self,
         ])
 
     static func main() {

@@ -2,7 +2,7 @@ import ArgumentParser
 import TraceLoad
 import TraceResults
 
-/// What gate and selftest say about a single run, passed on to it.
+/// What gate, compare and selftest say about a single run, passed on to it.
 struct RunPassOptions: ParsableArguments {
     @Option(help: "Length of the measured part of each run; default: what the stages say.")
     var duration: Duration?

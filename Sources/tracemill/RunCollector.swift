@@ -1,28 +1,28 @@
-// Collecting the runs of a gate: both arms once in each round, in a seeded random order, a fresh process
-// each, the calibration kernel between rounds. Whatever a child does, there is a record of it: one that
+// Collecting the runs of a gate or a comparison: every arm once in each round, in a seeded random order, a
+// fresh process each, the calibration kernel between rounds where it is wanted. Whatever a child does, there is a record of it: one that
 // crashes, hangs or writes what is no result leaves an invalid run with the reason.
 import Glibc
 import Synchronization
 import TraceResults
 
-/// One side of a gate, ready to run.
-struct GateArm {
+/// One side of a gate or variant of a comparison, ready to run.
+struct RunArm {
     /// What its runs are called.
     var name: String
-    /// The program, under a path as long as the other's.
+    /// The program, under a path as long as the others'.
     var program: String
-    /// What it is told beyond what both are told.
+    /// What it is told beyond what all are told.
     var arguments: [String] = []
     /// What becomes known of it.
     var facts: ArmFacts
 }
 
 /// Collects rounds. One thread; `stop` from any.
-final class GateCollector {
+final class RunCollector {
     /// After so many invalid runs nothing that follows could make a pass of it.
     static let invalidRunsMax = 3
 
-    private(set) var arms: [GateArm]
+    private(set) var arms: [RunArm]
     private(set) var runs: [RunRecord] = []
     /// The scenario that every run must resolve to; nil before the first run, without a stored one.
     private(set) var scenario: ScenarioFacts?
@@ -31,15 +31,18 @@ final class GateCollector {
     private let timeoutNs: UInt64
     private let orderSeed: UInt64
     private let calibrationShare: Double
-    private let folder: GateFolder
+    private let folder: RunFolder
     private let stopping: StopFlag
-    private let onProgress: (GateStep) -> Void
+    private let onProgress: (RunStep) -> Void
+    private let ofRound: (Int) -> RoundPlan
     private var lastCalibrationNs: UInt64?
 
     init(
-        arms: [GateArm], scenarioPath: String, commonArguments: [String], timeoutNs: UInt64,
-        orderSeed: UInt64, calibrationShare: Double, folder: GateFolder, stopping: StopFlag,
-        scenario: ScenarioFacts? = nil, onProgress: @escaping (GateStep) -> Void
+        arms: [RunArm], scenarioPath: String, commonArguments: [String], timeoutNs: UInt64,
+        orderSeed: UInt64, calibrationShare: Double, folder: RunFolder, stopping: StopFlag,
+        scenario: ScenarioFacts? = nil,
+        ofRound: @escaping (Int) -> RoundPlan = { _ in RoundPlan() },
+        onProgress: @escaping (RunStep) -> Void
     ) {
         self.arms = arms
         self.scenario = scenario
@@ -51,6 +54,7 @@ final class GateCollector {
         self.folder = folder
         self.stopping = stopping
         self.onProgress = onProgress
+        self.ofRound = ofRound
     }
 
     /// Whether collecting on is of any use.
@@ -62,17 +66,19 @@ final class GateCollector {
     func collect(first: Int, count: Int) throws {
         for round in first..<first + count where !isOver {
             let before = calibrate()
+            let plan = ofRound(round)
             var order = Array(arms.indices)
             var random = SeededRandom(seed: orderSeed &+ UInt64(round))
             order.shuffle(using: &random)
             var collected: [RunRecord] = []
             for (slot, index) in order.enumerated() {
-                onProgress(GateStep(round: round, arm: arms[index].name, slot: slot))
-                var record = try run(&arms[index])
+                onProgress(RunStep(round: round, arm: arms[index].name, slot: slot))
+                var record = try run(&arms[index], plan)
                 guard stopping.code == nil else { break }
                 record.variant = arms[index].name
                 record.round = round
                 record.slot = slot
+                record.seed = plan.seed
                 collected.append(record)
             }
             guard collected.count == arms.count else { return }
@@ -96,12 +102,12 @@ final class GateCollector {
     }
 
     /// One run. Throws only where every other run would fail likewise.
-    private func run(_ arm: inout GateArm) throws -> RunRecord {
+    private func run(_ arm: inout RunArm, _ plan: RoundPlan) throws -> RunRecord {
         unsafe unlink(folder.resultPath)
         let startedAt = HostClock.timestamp(wallNs: HostClock.wallNs())
         let words =
             [arm.program, "run", scenarioPath, "--quiet", "--output", folder.resultPath]
-            + commonArguments + arm.arguments
+            + commonArguments + plan.arguments + arm.arguments
         let child = ChildRun.run(
             words, timeoutNs: timeoutNs, shouldStop: { stopping.code != nil })
         let said = child.lastWords.isEmpty ? "" : ": \(child.lastWords)"
@@ -124,12 +130,13 @@ final class GateCollector {
             throw CommandFailure.usage(
                 "\(arm.name) does not take this scenario or its options\(said)")
         case .exited(let code):
-            return try record(of: &arm, exitCode: code, said, invalid)
+            return try record(of: &arm, plan, exitCode: code, said, invalid)
         }
     }
 
     private func record(
-        of arm: inout GateArm, exitCode: Int32, _ said: String, _ invalid: RunRecord
+        of arm: inout RunArm, _ plan: RoundPlan, exitCode: Int32, _ said: String,
+        _ invalid: RunRecord
     ) throws -> RunRecord {
         var invalid = invalid
         let result: RunResult
@@ -148,13 +155,15 @@ final class GateCollector {
         if ![0, 1, 3].contains(exitCode) {
             record.invalidate("it ended with code \(exitCode)\(said)")
         }
-        try enter(result, of: &arm)
+        try enter(result, of: &arm, plan)
         return record
     }
 
     /// What a run says of its program and scenario must be the same all along.
-    private func enter(_ result: RunResult, of arm: inout GateArm) throws {
-        if let scenario, scenario.sha256 != result.scenario.sha256 {
+    private func enter(
+        _ result: RunResult, of arm: inout RunArm, _ plan: RoundPlan
+    ) throws {
+        if let scenario = plan.scenario ?? scenario, scenario.sha256 != result.scenario.sha256 {
             throw CommandFailure.usage(
                 "the arms do not run the same scenario: "
                     + Self.firstDifference(scenario.resolved, result.scenario.resolved)
@@ -183,8 +192,18 @@ final class GateCollector {
     }
 }
 
+/// What is particular about one round.
+struct RoundPlan {
+    /// Told to every arm's run.
+    var arguments: [String] = []
+    /// Kept with the runs; nil where it is the scenario's.
+    var seed: UInt64?
+    /// What every run must resolve to; nil for what the first run resolved to.
+    var scenario: ScenarioFacts?
+}
+
 /// What is being collected.
-struct GateStep {
+struct RunStep {
     var round: Int
     var arm: String
     var slot: Int
@@ -201,8 +220,8 @@ final class StopFlag: Sendable {
     }
 }
 
-/// Where a gate stands, on standard error: a line written over on a terminal, else a line a round.
-final class GateProgress {
+/// Where a collection stands, on standard error: a line written over on a terminal, else a line a round.
+final class CollectionProgress {
     private let name: String
     private let isShown: Bool
     private let isTerminal = isatty(STDERR_FILENO) == 1
@@ -220,7 +239,7 @@ final class GateProgress {
         self.isShown = isShown
     }
 
-    func update(_ step: GateStep) {
+    func update(_ step: RunStep) {
         defer { runsDone += 1 }
         guard isShown, isTerminal || step.slot == 0 else { return }
         let passed = Double(HostClock.monotonicNs() - startedNs)

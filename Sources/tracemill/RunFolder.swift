@@ -1,17 +1,17 @@
-// The programs of a gate's arms, copied under names of equal length: how long a program's path is moves
-// its stack, and with it what is measured.
+// Where a gate or a comparison keeps what its runs need: the programs, copied under names of equal length
+// (how long a program's path is moves its stack, and with it what is measured), and the latest result.
 import CZlib
 import Glibc
 import TraceResults
 
-/// A folder for the time of a gate, gone with the value.
-final class GateFolder {
+/// A folder for the time of a collection, gone with the value.
+final class RunFolder {
     let path: String
 
     init() throws {
         var base = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
         while base.count > 1, base.hasSuffix("/") { base.removeLast() }
-        var template = Array("\(base)/tracemill-gate-XXXXXX".utf8CString)
+        var template = Array("\(base)/tracemill-runs-XXXXXX".utf8CString)
         let isMade = unsafe template.withUnsafeMutableBufferPointer { buffer in
             unsafe mkdtemp(buffer.baseAddress!) != nil
         }
