@@ -65,6 +65,109 @@ struct CompareTests {
         return try #require(metrics[metric] as? [String: Any], "\(name) has no \(metric)")
     }
 
+    /// Names of figures that follow from the plans and the sampler alone.
+    private static let ofTraces = [
+        "keptTraceShare", "keptSpanShare", "errorTraceRecall", "errorTracePrecision",
+        "slowTraceRecall", "patternCoverage", "patternEntropyBits", "completeKeptTraceShare",
+    ]
+
+    @Test("two variants that are the same have the same fidelity, to the last digit")
+    func same() throws {
+        let folder = try Folder()
+        let command = try folder.rounds([])
+        #expect(command.exitCode == 0, "\(command.errors)")
+        for metric in Self.ofTraces {
+            let first = try figure(metric, "all", command)
+            let second = try figure(metric, "again", command)
+            for key in ["median", "min", "max"] {
+                #expect(first[key] as? Double == second[key] as? Double, "\(metric)")
+            }
+        }
+        #expect(try figure("keptSpanShare", "all", command)["median"] as? Double == 1)
+        let half = try #require(
+            try figure("keptSpanShare", "half", command)["median"] as? Double)
+        #expect((0.4...0.6).contains(half))
+        // The result holds every run, each round with a seed of its own.
+        let data = try Data(contentsOf: URL(fileURLWithPath: folder.path("out.json")))
+        let result = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+        let runs = try #require(result["runs"] as? [[String: Any]])
+        #expect(runs.count == 6)
+        #expect(Set(runs.compactMap { $0["seed"] as? String }) == ["7", "8"])
+        #expect((result["design"] as? [String: Any])?["kind"] as? String == "interleaved")
+        // Nothing of the comparison's own folder is left.
+        #expect(folder.scratch.fileNames == ["out.json", "shop.yaml"])
+        // The stored result gives the same document.
+        let again = try folder.compare(["--json", folder.path("out.json")])
+        #expect(again.exitCode == 0)
+        #expect(
+            try document(again)["variants"] as? NSArray == document(command)["variants"] as? NSArray
+        )
+    }
+
+    @Test("samplers from the command line, in every form at once")
+    func samplers() throws {
+        let folder = try Folder(
+            Scenarios.shop().replacing(
+                "{duration: 300ms, rate: max}", with: "{duration: 1s, rate: 300}"))
+        let command = try folder.compare([
+            folder.scenario, "--rounds", "1", "--sampler", "traceidratio:0.1",
+            "--sampler", "parentbased:ratelimit:50",
+            "--sampler", "lazy=tail:errors+slow:500ms+ratio:0.01",
+            "--output", folder.path("out.json"), "--markdown", folder.path("out.md"),
+            "--csv", folder.path("out.csv"), "--svg", folder.path("out.svg"),
+        ])
+        #expect(command.exitCode == 0, "\(command.errors)")
+        for name in ["traceidratio:0.1", "parentbased:ratelimit:50", "lazy"] {
+            #expect(command.output.contains(name))
+        }
+        #expect(command.output.contains("● lazy"))
+        #expect(command.output.contains("100% of error traces"))
+        #expect(try folder.text("out.md").contains("| ● | lazy |"))
+        #expect(try folder.text("out.csv").contains("\"lazy\""))
+        #expect(try folder.text("out.svg").contains("</svg>"))
+    }
+
+    @Test("a budget is kept within its tolerance; what has nothing to turn says so")
+    func budget() throws {
+        let folder = try Folder(
+            Self.scenario(
+                variants: """
+                      limit: {sampler: "parentbased:ratelimiting:3"}
+                      tail: {tail: "wait:1s+errors+ratio:0.5"}
+                    """
+            ).replacing("{duration: 1s, rate: 300}", with: "{duration: 4s, rate: 300}"))
+        let command = try folder.rounds(["--budget", "30%", "--tolerance", "0.02", "--rounds", "1"])
+        #expect(command.exitCode == 0, "\(command.errors)")
+        let found = try variants(command)
+        for name in ["half", "limit", "tail"] {
+            let variant = try #require(found[name])
+            #expect(variant["unreachable"] is NSNull, "\(name): \(variant["unreachable"] ?? "")")
+            let residual = try #require(variant["residualShare"] as? Double)
+            #expect(abs(residual) <= 0.02, "\(name)")
+            // Round 0 has the traces that it was solved for: its run keeps what was found, to the span.
+            let kept = try #require(
+                try figure("keptSpanShare", name, command)["median"] as? Double)
+            let solved = try #require(variant["solvedSpanShare"] as? Double)
+            #expect(abs(kept - solved) < 1e-9, "\(name)")
+        }
+        #expect(found["half"]?["argumentName"] as? String == "parentbased_traceidratio")
+        #expect((found["all"]?["unreachable"] as? String)?.contains("no number to turn") == true)
+    }
+
+    @Test("a sweep compares each sampler at each budget")
+    func sweep() throws {
+        let folder = try Folder()
+        let command = try folder.rounds([
+            "--variant", "half", "--variant", "all", "--sweep", "5%..50%", "--points", "3",
+            "--tolerance", "0.05", "--rounds", "1", "--svg", folder.path("out.svg"),
+        ])
+        #expect(command.exitCode == 0, "\(command.errors)")
+        let found = try variants(command)
+        #expect(found.count == 4)
+        #expect(found.values.count { $0["family"] as? String == "half" } == 3)
+        #expect(try folder.text("out.svg").contains("<polyline"))
+    }
+
     @Test("--duration compares cost alone, and pipelines")
     func pipelines() throws {
         let folder = try Folder(

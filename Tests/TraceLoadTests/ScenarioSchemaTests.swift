@@ -57,7 +57,6 @@ import TraceCore
         #expect(scenario.pipeline.sampler.sampler.description == EveryKey.sampler)
         #expect(scenario.services[0].sampler?.sampler == .parentBased(root: .traceIDRatio(0.25)))
         #expect(scenario.services[1].sampler?.sampler == .probability(0.5))
-        #expect(scenario.services[1].sampler == nil)
         #expect(scenario.pipeline.propagators == ["b3", "baggage"])
         #expect(
             scenario.pipeline.sweeper
