@@ -14,7 +14,8 @@ public struct TailDeclaration: Hashable, Sendable {
     public var droppedTracesRemembered = 50_000
     /// At least one. A drop outweighs what samples; what no policy samples is dropped.
     public var policies: [TailPolicyDeclaration] = []
-    /// One line that says it all, such as `tail:errors+slow:500ms`: then nothing else here counts.
+    /// One line that says it all, such as `tail:errors+slow:500ms`: then it has the policies, and the sizes here
+    /// are what it says.
     public var line: String?
     public var position = SourcePosition(line: 1, column: 1)
 }
@@ -84,8 +85,12 @@ extension ScenarioReader {
             let prefix = TailDeclaration.linePrefix
             let line = scalar.string.hasPrefix(prefix) ? scalar.string : prefix + scalar.string
             do throws(TailSamplingError) {
-                _ = try TailSampling(text: line)
+                let sampling = try TailSampling(text: line)
                 tail.line = line
+                tail.decisionWaitNs = Double(sampling.decisionWaitMs) * 1e6
+                tail.traceCountMax = sampling.tracesMax
+                tail.keptTracesRemembered = sampling.keptDecisionsMax
+                tail.droppedTracesRemembered = sampling.droppedDecisionsMax
                 return tail
             } catch {
                 report(.badValue, at: node.position, "\(error)")

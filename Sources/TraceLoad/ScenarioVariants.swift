@@ -73,12 +73,6 @@ public struct ScenarioVariants {
         pipelines.append((name, reader.merged(root["pipeline"], patch, .pipeline)))
     }
 
-    /// Adds a variant that is like another.
-    public mutating func copy(_ name: String, as newName: String) {
-        guard let original = pipelines.first(where: { $0.name == name }) else { return }
-        pipelines.append((newName, original.node))
-    }
-
     // MARK: Knobs
 
     /// What of a variant's sampler a budget may turn; nil where nothing can be turned.

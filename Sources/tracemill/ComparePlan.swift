@@ -140,7 +140,7 @@ struct ComparePlan {
             for target in targets {
                 if stopping.code != nil { return }
                 let name =
-                    targets.count > 1
+                    targets.count > 1 && variants.knob(of: family) != nil
                     ? "\(family) @ \(NumberText.percent(share: target))" : family
                 if isShown { CompareProgress.show("solving \(name)") }
                 try solve(
@@ -180,7 +180,6 @@ struct ComparePlan {
             facts.unreachable =
                 "\(family) has no number to turn: it keeps \(NumberText.percent(share: share)) at any budget"
             solved[name] = facts
-            if name != family { variants.copy(family, as: name) }
             return
         }
         let solver = BudgetSolver(tolerance: command.tolerance)

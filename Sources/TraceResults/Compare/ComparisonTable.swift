@@ -14,7 +14,8 @@ public struct ComparisonTable: Sendable {
         self.width = max(60, width)
     }
 
-    private static let cellWidth = 11
+    /// A space and a figure.
+    private static let cellWidth = 12
     private static let nameWidthMax = 26
 
     /// The comparison as text, ended by a line feed.
@@ -115,7 +116,7 @@ public struct ComparisonTable: Sendable {
 
     private func cell(_ text: String) -> String {
         TerminalText.rightAligned(
-            TerminalText.truncated(text, columns: Self.cellWidth), columns: Self.cellWidth)
+            TerminalText.truncated(text, columns: Self.cellWidth - 1), columns: Self.cellWidth)
     }
 
     private func legend(_ comparison: Comparison) -> [String] {
