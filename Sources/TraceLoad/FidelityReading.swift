@@ -141,6 +141,15 @@ extension FidelitySetup {
 }
 
 extension RunReport {
+    /// Enters what a decision costs; its time only where the run could not ask.
+    mutating func add(_ trial: DecisionTrial) {
+        record.set(
+            .allocatedBytesPerDecision, trial.allocatedBytes, samples: max(1, trial.decisions))
+        if record.histograms[LatencyName.samplerDecision.rawValue] == nil {
+            record.set(.samplerDecision, trial.durations)
+        }
+    }
+
     /// Enters what fidelity found.
     ///
     /// - Parameter runCPUNs: what the measured part took.

@@ -120,10 +120,11 @@ public final class ScenarioRun: Sendable {
             replayOptions.verifies = options.verifies
             if scenario.identifiers == .salted {
                 var generator = SystemRandomNumberGenerator()
-                // Shards must agree, since links go from one to another.
+                // Shards must agree, since links go from one to another, and so must those whose fidelity is
+                // compared: which traces a ratio keeps follows from their identifiers.
                 replayOptions.salt =
                     options.salt
-                    ?? (options.shard.count > 1
+                    ?? (options.shard.count > 1 || options.measuresFidelity
                         ? scenario.seed ^ 0x7368_6172_6473
                         : UInt64.random(in: 1 ... .max, using: &generator))
             }
@@ -200,6 +201,11 @@ public final class ScenarioRun: Sendable {
                     truth, truthCPUNs: replay.truthCPUNs, sink: sink, cipher: replay.cipher,
                     books: report.record.ledger.sink)
                 report.add(study, runCPUNs: usage.cpuNs - usageBefore.cpuNs)
+                report.add(
+                    try DecisionTrial(
+                        compiled, sampler: compiled.scenario.pipeline.sampler.sampler,
+                        salt: replay.options.salt, epochUnixNano: replay.options.epochUnixNano,
+                        allocatedBytesOfThread: options.allocatedBytesOfThread))
             }
             report.judge(
                 flushed: flushed, summary, interrupted: interruption != nil,

@@ -30,7 +30,7 @@ struct RunCommand: ParsableCommand {
 
             --fidelity plans all traces before the run, has the receiver list the spans that
             came, and says what of the truth was kept and what can be estimated from it
-            (docs/fidelity.md). With fixed ids the same seed and variant give the same figures.
+            (docs/fidelity.md). The same seed and variant give the same figures.
 
             The scenario's `budgets` with max and min are judged: one that breaks exits with 1.
             """)
@@ -66,7 +66,11 @@ struct RunCommand: ParsableCommand {
             """)
     var shard: ShardArgument?
 
-    @Option(help: "Number that salted ids derive from; default: drawn, or one for all shards.")
+    @Option(
+        help: """
+            Number that salted ids derive from; default: drawn, or one for all shards, or with --fidelity \
+            one that follows from the seed.
+            """)
     var salt: UInt64?
 
     @Option(help: "Variant of the scenario to run instead of its pipeline.")

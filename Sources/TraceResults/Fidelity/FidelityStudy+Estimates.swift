@@ -106,7 +106,9 @@ extension FidelityStudy {
                 share * (1 - share) * (1 - keptShare) / Double(sum.kept))
             let shares = HorvitzThompson.quantileShares(share, variance: variance)
             result[keyPath: path].estimate = Double(valueNs)
-            guard shares.upperBound < 1, shares.lowerBound > 0 else { continue }
+            // A bound that no kept span lies beyond bounds nothing, unless all are kept.
+            let beyond = (1 - shares.upperBound) * Double(sum.kept)
+            guard beyond >= 1 || keptShare >= 1, shares.lowerBound > 0 else { continue }
             let ends = ranks.weighted(
                 operation, shares: [shares.lowerBound, shares.upperBound], total: sum.total,
                 weights: weights)
