@@ -15,7 +15,7 @@ SOURCES = find $(wildcard Package.swift Sources Tests Benchmarks Examples) -name
 	-not -path '*/Generated/*' -not -path '*/.build*' -print0
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run compare gate gate-baseline scenarios schema test tsan lint format bench bench-instructions bench-runtime-calls \
+.PHONY: help install build run compare gate gate-baseline scenarios faults schema test tsan lint format bench bench-instructions bench-runtime-calls \
 	benchmarks shop shop-test interop bench-peers bench-peers-test otlp-definition clean
 
 help: ## List the targets
@@ -49,6 +49,9 @@ gate-baseline: build ## Store what `make gate` compares with: after a change tha
 scenarios: build ## Run each scenario of scenarios/ briefly, a line each (ROUND=2s; ARGS=FILE)
 	@.ci/install python3
 	@ROUND=$(or $(ROUND),1s) .ci/scenarios $(TRACEMILL) $(ARGS)
+
+faults: build ## Run the fault matrix (some: ONLY="restarts bomb"; anew: ARGS=--fresh)
+	$(TRACEMILL) faults $(foreach name,$(ONLY),--only $(name)) $(ARGS)
 
 schema: ## Write scenarios/schema.json and the tables of docs/scenarios.md from the key table
 	$(SWIFT) build --jobs $(JOBS) --product tracemill

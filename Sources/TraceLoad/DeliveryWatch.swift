@@ -28,7 +28,12 @@ final class DeliveryWatch: Sendable {
         var reconciler: BatchReconciler
         var settledThrough: UInt64 = 0
         var highestNumber: UInt64 = 0
+        /// When each acknowledged batch was built and settled, the last ones.
+        var acknowledged: [(builtNs: UInt64, settledNs: UInt64)] = []
     }
+
+    /// So many are kept: minutes of them at any rate at which a receiver's faults are looked at.
+    private static let acknowledgedMax = 1 << 16
 
     private let settled = Mutex<[TracePipeline.BatchRecord]>([])
     private let state: Mutex<State>
@@ -65,7 +70,13 @@ final class DeliveryWatch: Sendable {
             for record in records {
                 state.figures.add(record)
                 state.highestNumber = max(state.highestNumber, record.number)
+                if record.outcome == .acknowledged {
+                    state.acknowledged.append((record.buildStartedNs, record.settledNs))
+                }
                 if sink != nil { state.reconciler.settle(TraceResults.BatchRecord(record)) }
+            }
+            if state.acknowledged.count > 2 * Self.acknowledgedMax {
+                state.acknowledged.removeFirst(state.acknowledged.count - Self.acknowledgedMax)
             }
             return state.highestNumber
         }
@@ -84,6 +95,13 @@ final class DeliveryWatch: Sendable {
             return number
         }
         if let settle { try sink.settle(through: settle) }
+    }
+
+    /// When the first of the batches that were built from then on was acknowledged; nil for none.
+    func firstAcknowledgement(ofBatchBuiltFrom timeNs: UInt64) -> UInt64? {
+        state.withLock { state in
+            state.acknowledged.filter { $0.builtNs >= timeNs }.map(\.settledNs).min()
+        }
     }
 
     /// Forgets the latencies so far, as after the warm-up; the books go on.

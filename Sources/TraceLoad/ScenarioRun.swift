@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import TraceCore
 import TracePipeline
@@ -95,7 +96,12 @@ public final class ScenarioRun: Sendable {
         } else {
             sinkProcess = nil
         }
-        let sink = baseURL.map(SinkControl.init)
+        let outages = setup.sinkArguments(scenario.sink, options).contains {
+            $0.hasPrefix("down=") || $0.hasPrefix("stop=")
+        }
+        let sink = baseURL.map {
+            SinkControl(baseURL: $0, patienceNs: outages ? 60_000_000_000 : 0)
+        }
         self.sink = sink
         let watch = DeliveryWatch(
             sink: sink, comparesContents: scenario.pipeline.exporter.encoding == .protobuf)
@@ -212,12 +218,30 @@ public final class ScenarioRun: Sendable {
                 monitorFailure: monitor.failure, endpoint: endpoint,
                 lagMaxNs: compiled.scenario.run.lagMaxNs)
             record = report.record
+            if let healedNs = record.ledger.sink?.lastFaultNs,
+                let freshNs = watch.firstAcknowledgement(ofBatchBuiltFrom: healedNs)
+            {
+                record.set(.recoveryNs, Double(freshNs - healedNs))
+            }
         } catch {
             sinkProcess?.stop()
             throw .cannotStart("the run broke off: \(error)")
         }
         sinkProcess?.stop()
+        // After the shutdown: what is left now was left behind.
+        record.set(.threadsAtEnd, Double(Self.entries(of: "/proc/self/task")))
+        record.set(.descriptorsAtEnd, Double(Self.entries(of: "/proc/self/fd")))
         return record
+    }
+
+    /// How many files a folder of /proc has.
+    private static func entries(of path: String) -> Int {
+        guard let folder = unsafe opendir(path) else { return 0 }
+        defer { unsafe closedir(folder) }
+        var count = 0
+        while unsafe readdir(folder) != nil { count += 1 }
+        // Not itself, nor the one above.
+        return count - 2
     }
 
     /// The replay without tracing: its cost is shown beside the figures, never subtracted.

@@ -124,8 +124,12 @@ public struct SinkControl: Sendable {
     /// Which run's batches it asks for: what its exporter calls itself, for no two runs the same.
     let run: String
 
-    public init(baseURL: String) {
+    /// How long to ask again where there is no answer: a receiver may be told to go down for a while.
+    private let patienceNs: UInt64
+
+    public init(baseURL: String, patienceNs: UInt64 = 0) {
         self.baseURL = baseURL
+        self.patienceNs = patienceNs
         run = String(UInt64.random(in: .min ... .max), radix: 16)
     }
 
@@ -206,10 +210,20 @@ public struct SinkControl: Sendable {
     }
 
     private func request(_ method: String, _ path: String) throws(SinkProcessError) -> [UInt8] {
-        do {
-            let answer = try httpRequest(
+        let deadlineNs = HostClock.monotonicNs() + patienceNs
+        var answered: (status: Int, body: [UInt8])?
+        while answered == nil, HostClock.monotonicNs() < deadlineNs {
+            answered = try? httpRequest(
                 method: method, url: baseURL + path, body: nil, timeoutMs: 20_000,
                 responseBytesMax: 256 << 20)
+            if answered == nil { usleep(20_000) }
+        }
+        do {
+            let answer =
+                try answered
+                ?? httpRequest(
+                    method: method, url: baseURL + path, body: nil, timeoutMs: 20_000,
+                    responseBytesMax: 256 << 20)
             guard answer.status == 200 else {
                 throw SinkProcessError.noAnswer(reason: "\(path): status \(answer.status)")
             }

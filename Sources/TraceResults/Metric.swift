@@ -129,6 +129,12 @@ public enum MetricName: String, Sendable, CaseIterable {
     case wrongParentShare
     /// Spans that came after their trace was judged, of all that came.
     case lateSpanShare
+    /// From when the receiver's last fault was over to the acknowledgement of a fresh span.
+    case recoveryNs
+    /// Threads of the process after the pipeline's shutdown.
+    case threadsAtEnd
+    /// Its open files then.
+    case descriptorsAtEnd
     /// Spans that the sampler kept, where the scenario's schedule says how many there are.
     case keptSpans
     /// 52 bits of the sum of their identities, where identifiers are fixed: which spans were kept.
@@ -141,6 +147,10 @@ public enum MetricName: String, Sendable, CaseIterable {
             Metric(value, unit: "1/s", better: .higher, kind: .rate, samples: samples)
         case .replayOverheadNsPerSpan, .encodeNsPerSpan, .cpuNsPerSpan, .sinkCpuNsPerSpan:
             Metric(value, unit: "ns", better: .lower, kind: .mean, samples: samples)
+        case .recoveryNs:
+            Metric(value, unit: "ns", better: .lower, kind: .total, samples: samples)
+        case .threadsAtEnd, .descriptorsAtEnd:
+            Metric(value, unit: "1", better: .neither, kind: .total, samples: samples)
         case .timerFloorNs:
             Metric(value, unit: "ns", better: .neither, kind: .mean, samples: samples)
         case .wireBytesPerSpan, .bodyBytesPerSpan, .allocatedBytesPerSpan:

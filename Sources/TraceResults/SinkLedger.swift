@@ -28,6 +28,9 @@ public struct SinkLedger: Codable, Sendable, Equatable {
     public var badRequests = 0
     /// Requests that an injected fault was spent on.
     public var faultsInjected = 0
+    /// When the last one struck of those that end some day, or ended if it lasted: the machine's
+    /// monotonic clock, ns; nil for none.
+    public var lastFaultNs: UInt64?
     /// Connections accepted.
     public var connections = 0
     /// Connections closed at once because too many were open.

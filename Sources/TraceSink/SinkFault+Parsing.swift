@@ -29,6 +29,8 @@ extension SinkFaultRule {
     /// | `latency=200ms` | answers so late |
     /// | `latency=1ms:5ms:80ms` | as late as a draw: quantiles at equal steps, here p0, p50 and p100 |
     /// | `trickle=1s` | a byte of the answer each second |
+    /// | `down=500ms` | resets all connections and closes the port for so long |
+    /// | `stop=2s` | stops the process (SIGSTOP) for so long |
     /// | `reply=html`, `reply=truncated`, `reply=flood`, `reply=bomb` (with `bytes=64MiB`), `reply=headers` (with `lines=100000`) | a 200 that is not one |
     ///
     /// Any of them may have `after=N` (spare the first N requests), `every=N` (one in N),
@@ -76,6 +78,10 @@ extension SinkFault {
             self = try Self.latency(kind)
         case "trickle":
             self = .trickle(intervalNanoseconds: try kind.duration())
+        case "down":
+            self = .down(nanoseconds: try kind.duration())
+        case "stop":
+            self = .stop(nanoseconds: try kind.duration())
         case "reply":
             self = .reply(try Self.reply(kind, &options))
         default:

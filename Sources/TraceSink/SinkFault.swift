@@ -22,6 +22,12 @@ public enum SinkFault: Sendable, Equatable {
     case trickle(intervalNanoseconds: Int64)
     /// Counts the spans and answers 200 with something no exporter should swallow.
     case reply(ReplyFault)
+    /// Resets every connection and closes the port for so long, as a receiver that is started anew
+    /// would. Its books stay. Nothing of the struck request counts as received.
+    case down(nanoseconds: Int64)
+    /// Stops the whole process for so long (SIGSTOP): the kernel still takes connections and bytes.
+    /// Then the request goes on as if nothing had been.
+    case stop(nanoseconds: Int64)
 
     /// An answer of the caller's choice.
     public struct StatusFault: Sendable, Equatable {
@@ -115,6 +121,9 @@ public struct SinkFaultSchedule: Sendable, Equatable {
     public let rules: [SinkFaultRule]
     private var progress: [Progress]
     private var requests = 0
+    /// Whether the rule that struck last stops striking some day: what never does is how the sink is,
+    /// not something that passes.
+    private(set) var lastStrikePasses = false
 
     private struct Progress: Sendable, Equatable {
         var struck = 0
@@ -142,6 +151,7 @@ public struct SinkFaultSchedule: Sendable, Equatable {
                 progress[index].firstStrikeNs = first
             }
             progress[index].struck += 1
+            lastStrikePasses = rule.count != nil || rule.durationNanoseconds != nil
             return rule.fault
         }
         return nil

@@ -45,6 +45,13 @@ final class SinkLoop: @unchecked Sendable {
         }
     }
 
+    /// Resets every connection, as the end of the process would. Any thread.
+    func resetAll() {
+        eventLoop.execute {
+            for connection in Array(self.connections.values) { connection.reset() }
+        }
+    }
+
     /// Closes every connection and ends the sweep. Any thread but the loop's own; blocks.
     func closeAll() {
         try? eventLoop.submit {

@@ -14,6 +14,15 @@ extension SinkRequestHandler {
             _ = context?.channel.setOption(.autoRead, value: false)
             beSilent()
             return true
+        case .down(let nanoseconds):
+            reset()
+            state.outage.begin(nanoseconds)
+            return true
+        case .stop(let nanoseconds):
+            // Nothing else of this process runs meanwhile either.
+            ProcessStop.stop(nanoseconds: nanoseconds)
+            state.endFault()
+            return false
         default:
             return false
         }
@@ -30,15 +39,15 @@ extension SinkRequestHandler {
         switch fault {
         case .status(let status): status.code < 300 ? 0 : nil
         case .partialSuccess(let rejected, _): rejected
-        case .reset(.before), .reset(.body), .hang(.reading): nil
-        case nil, .reset(.after), .hang(.answer), .latency, .latencies, .trickle, .reply: 0
+        case .reset(.before), .reset(.body), .hang(.reading), .down: nil
+        case nil, .reset(.after), .hang(.answer), .latency, .latencies, .trickle, .reply, .stop: 0
         }
     }
 
     /// Answers an export that was read and understood.
     func answerExport(_ fault: SinkFault?) {
         switch fault {
-        case nil:
+        case nil, .stop:
             answerExported()
         case .status(let status):
             answer(
@@ -51,7 +60,7 @@ extension SinkRequestHandler {
                 .ok,
                 body: OTLPMessages.partialSuccess(
                     rejected: rejected, message: message, head.encoding))
-        case .reset:
+        case .reset, .down:
             // Before and during the body were seen to earlier; an empty body has no middle.
             reset()
         case .hang:

@@ -17,7 +17,7 @@ public struct SinkStartError: Error, CustomStringConvertible {
 /// loops, which only its own handlers run on.
 public final class SinkServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
-    private let channel: any Channel
+    private let listener: SinkListener
     private let state: SinkState
     private let loops: [SinkLoop]
     private let isStopped = Mutex(false)
@@ -30,11 +30,11 @@ public final class SinkServer: Sendable {
     public let port: Int
 
     private init(
-        group: MultiThreadedEventLoopGroup, channel: any Channel, state: SinkState,
+        group: MultiThreadedEventLoopGroup, listener: SinkListener, state: SinkState,
         loops: [SinkLoop], host: String, port: Int
     ) {
         self.group = group
-        self.channel = channel
+        self.listener = listener
         self.state = state
         self.loops = loops
         self.host = host
@@ -59,17 +59,22 @@ public final class SinkServer: Sendable {
             SinkLoop($0, heldBodyBytesMax: limits.heldBodyBytesMax / configuration.threads)
         }
         do {
-            let channel = try bootstrap(group, configuration, state, loops)
-                .bind(host: configuration.host, port: configuration.port).wait()
+            let listener = SinkListener(host: configuration.host) {
+                bootstrap(group, configuration, state, loops)
+            }
+            let port = try listener.open(port: configuration.port)
+            state.outage.onBegin { [weak listener] nanoseconds in
+                for loop in loops { loop.resetAll() }
+                listener?.close(for: nanoseconds, on: group.next(), state)
+            }
             let shortest = min(
                 limits.headerDeadlineNs, limits.bodyDeadlineNs, limits.idleDeadlineNs)
             for loop in loops {
                 loop.startSweep(everyNs: max(5_000_000, min(250_000_000, shortest / 4)))
             }
             return SinkServer(
-                group: group, channel: channel, state: state, loops: loops,
-                host: configuration.host,
-                port: channel.localAddress?.port ?? configuration.port)
+                group: group, listener: listener, state: state, loops: loops,
+                host: configuration.host, port: port)
         } catch {
             try? group.syncShutdownGracefully()
             throw SinkStartError(
@@ -155,7 +160,7 @@ public final class SinkServer: Sendable {
             waitUntilStopped()
             return
         }
-        try? channel.close().wait()
+        listener.closeForGood()
         for loop in loops { loop.closeAll() }
         try? group.syncShutdownGracefully()
         stopped.signal()

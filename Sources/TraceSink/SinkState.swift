@@ -11,6 +11,8 @@ final class SinkState: Sendable {
     private let connectionsMax: Int
     /// Whether spans are listed.
     let listsSpans: Bool
+    /// What closes the port for a while; the server sets it.
+    let outage = SinkOutage()
     private let onNotice: (@Sendable (String) -> Void)?
 
     private struct Books {
@@ -72,11 +74,23 @@ final class SinkState: Sendable {
     func arrive() -> SinkFault? {
         guarded.withLock { books in
             books.ledger.requests += 1
-            let fault = books.faults.next(nowNs: ProcessUsage.monotonicNs())
-            if fault != nil { books.ledger.faultsInjected += 1 }
+            let nowNs = ProcessUsage.monotonicNs()
+            let fault = books.faults.next(nowNs: nowNs)
+            if fault != nil {
+                books.ledger.faultsInjected += 1
+                if books.faults.lastStrikePasses { books.ledger.lastFaultNs = nowNs }
+            }
             return fault
         }
     }
+
+    /// A fault that lasts is over.
+    func endFault() {
+        guarded.withLock { $0.ledger.lastFaultNs = ProcessUsage.monotonicNs() }
+    }
+
+    /// Tells the owner what it should know.
+    func notify(_ text: String) { onNotice?(text) }
 
     /// A request was refused, or something that is no request arrived.
     func refuse() {

@@ -50,6 +50,9 @@ struct RunCommand: ParsableCommand {
     @Flag(help: "Judge what was kept against all planned traces, at most 20 million spans.")
     var fidelity = false
 
+    @Option(help: "Traces a second instead of what the stages say, all entries together.")
+    var rate: Double?
+
     @Option(help: "Warm-up before it, such as 500ms or 0s; default: the scenario's run.warmup.")
     var warmup: Duration?
 
@@ -113,10 +116,14 @@ struct RunCommand: ParsableCommand {
                 "--traces and --duration both say how long the measured part is: leave one of them out"
             )
         }
+        if let rate, !(rate >= 0.001 && rate <= 1e7) {
+            throw ValidationError("--rate \(rate): write traces a second, from 0.001 to 10000000")
+        }
     }
 
     func run() throws {
-        let scenario = try ScenarioFile.loaded(scenario, seed: seed)
+        var scenario = try ScenarioFile.loaded(scenario, seed: seed)
+        if let rate { scenario = scenario.offering(tracesPerS: rate) }
         if !quiet { for note in scenario.notes { Output.error("\(note)") } }
         // A gate pads names to equal lengths.
         let variant = variant.map { ScenarioFile.trimmed($0) }

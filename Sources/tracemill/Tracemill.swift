@@ -35,8 +35,8 @@ struct Tracemill: ParsableCommand {
         subcommands: [
             RunCommand.self, SinkCommand.self, TraceCommand.self, ValidateCommand.self,
             TopologyCommand.self, CompareCommand.self, GateCommand.self, SelftestCommand.self,
-            MergeCommand.self, ReportCommand.self, HistoryCommand.self, BenchCommand.self,
-            DoctorCommand.self,
+            MergeCommand.self, ReportCommand.self, HistoryCommand.self, FaultsCommand.self,
+            BenchCommand.self, DoctorCommand.self,
         ])
 
     static func main() {

@@ -223,6 +223,25 @@ struct TLSTests {
         #expect(!finished.indeterminate)
     }
 
+    @Test(
+        "A server that knows only TLS 1.0 or 1.1 is refused, though its certificate is trusted",
+        arguments: ["1", "1_1"])
+    func oldVersion(version: String) throws {
+        let server = try TLSServer(
+            options: ["-tls\(version)", "-cipher", "ALL:@SECLEVEL=0", "-ign_eof"])
+        defer { server.stop() }
+        let harness = try ExporterHarness(endpoint: server.endpoint) {
+            $0.certificatePath = server.certificate
+            $0.retry.maxAttempts = 3
+        }
+        let finished = harness.send(deadlineMs: 2_000)
+        guard case .dropped = finished.outcome else {
+            Issue.record("\(finished.outcome)")
+            return
+        }
+        #expect(!finished.indeterminate)
+    }
+
     @Test("A server without TLS gets nothing in plain text")
     func neverPlain() throws {
         let server = ScriptedServer()

@@ -53,6 +53,8 @@ struct FaultScheduleTests {
                 .init(.latency(nanoseconds: 1_000_000_000), durationNanoseconds: 60_000_000_000)
             ),
             ("trickle=500us", .init(.trickle(intervalNanoseconds: 500_000))),
+            ("down=500ms,count=20", .init(.down(nanoseconds: 500_000_000), count: 20)),
+            ("stop=2s", .init(.stop(nanoseconds: 2_000_000_000))),
             ("reply=html", .init(.reply(.html))),
             ("reply=bomb,bytes=1MiB", .init(.reply(.bomb(bytes: 1 << 20)))),
             ("reply=flood", .init(.reply(.flood(bytes: 64 << 20)))),
@@ -68,7 +70,8 @@ struct FaultScheduleTests {
         "What is wrong is refused, with the reason",
         arguments: [
             "", "status", "status=99", "status=600", "status=abc", "explode", "reset", "reset=x",
-            "hang=x", "latency", "latency=5", "latency=5ms:", "latency=5ms:1ms", "latency=-5s",
+            "hang=x", "down", "down=1", "stop=-1s", "latency", "latency=5", "latency=5ms:",
+            "latency=5ms:1ms", "latency=-5s",
             "latency=99999999999999999m",
             "partial=-1", "reply=x", "status=503,retry-after=\"1", "status=503,speed=9",
             "status=503,count=1,count=2", "status=503,every=0", "latency=1s,retry-after=1",
@@ -217,6 +220,45 @@ struct FaultTests {
             client.sendHead(["content-type: application/x-protobuf", "content-length: 1000000"])
             client.send([UInt8](repeating: 0, count: 1000))
             #expect(client.ending() == .reset)
+        }
+    }
+
+    @Test("A receiver that goes down resets everybody, and is back on its port with its books")
+    func down() throws {
+        try withFault("down=50ms,after=1,count=3") { server in
+            let bystander = try RawClient(server)
+            bystander.export(spans(4), batch: 1)
+            #expect(try bystander.answer().status == 200)
+            for batch in 2...4 as ClosedRange<UInt64> {
+                // The port is closed for a while: refused until it is there again.
+                var struck: RawClient?
+                while struck == nil { struck = try? RawClient(server) }
+                struck?.export(spans(4), batch: batch)
+                #expect(struck?.ending() == .reset)
+            }
+            #expect(bystander.ending() == .reset)
+            var answer: Int?
+            while answer == nil {
+                let client = try? RawClient(server)
+                client?.export(spans(4), batch: 5)
+                answer = try? client?.answer().status
+            }
+            #expect(answer == 200)
+            let books = server.ledger()
+            #expect(books.spansTotal == 8)
+            #expect(books.faultsInjected == 3)
+            #expect(books.lastFaultNs ?? 0 > 0)
+        }
+    }
+
+    @Test("A receiver that is told to end while it is down does not come back")
+    func downForGood() throws {
+        try withFault("down=30ms") { server in
+            let client = try RawClient(server)
+            client.export(spans(4), batch: 1)
+            #expect(client.ending() == .reset)
+            server.shutdown()
+            #expect(throws: (any Error).self) { try RawClient(server) }
         }
     }
 

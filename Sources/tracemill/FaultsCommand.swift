@@ -1,0 +1,111 @@
+import ArgumentParser
+import Glibc
+import Synchronization
+import TraceResults
+
+/// `tracemill faults`.
+struct FaultsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "faults",
+        abstract: "Run the fault matrix: every misbehaviour of a receiver at three loads.",
+        discussion: """
+            Measures what this machine delivers without a fault, then runs each scenario of
+            the folder at 0.5, 1 and 2 times that, the fault for a while and healed for the
+            rest, and prints one table: whether the conservation laws hold, spans that were
+            acknowledged and are missing, duplicates against spans sent again, the time to
+            the next fresh span, threads and files left open, memory, and p99.9 of `end`
+            against the run without a fault at the same load.
+
+            A result file for each is kept in --state: what was stopped goes on there.
+
+            EXAMPLES
+              tracemill faults
+              tracemill faults --only restarts --only bomb
+              tracemill faults --fresh --markdown table.md
+
+            EXIT CODES
+              0 everything holds · 1 something was left behind or took too long
+              2 usage · 4 a law is broken, or a run came to nothing · 130, 143 interrupted
+            """)
+
+    @Option(help: "Folder of the scenarios, one fault each.", completion: .directory)
+    var scenarios = "scenarios/faults"
+
+    @Option(help: "Only this fault; repeatable.")
+    var only: [String] = []
+
+    @Option(help: "Folder for the result files.", completion: .directory)
+    var state = "results/faults"
+
+    @Flag(help: "Begin anew instead of going on.")
+    var fresh = false
+
+    @Option(help: "Write the table as Markdown into this file.", completion: .file())
+    var markdown: String?
+
+    @Flag(name: .shortAndLong, help: "No progress on standard error.")
+    var quiet = false
+
+    func run() throws {
+        let files = try FaultMatrix.files(in: scenarios)
+        for name in only where !files.contains(where: { $0.name == name }) {
+            let names = files.map(\.name).joined(separator: ", ")
+            throw CommandFailure.usage(
+                "there is no fault '\(TerminalText.neutralised(name.prefix(60)))'; there are "
+                    + TerminalText.neutralised(names))
+        }
+        try ResultPath.check("results/x")
+        try ResultPath.check("\(state)/x")
+        if fresh { try clear(files) }
+        let signalled = Mutex<TraceResults.ExitCode?>(nil)
+        let signals = SignalWatch { code in signalled.withLock { if $0 == nil { $0 = code } } }
+        defer { signals.stop() }
+        let isQuiet = quiet
+        let matrix = FaultMatrix(
+            files: files, folder: state, executable: Self.executable,
+            shouldStop: { signalled.withLock { $0 != nil } },
+            say: { if !isQuiet { Output.error($0) } })
+        let capacity = try matrix.capacity()
+        let names = only.isEmpty ? files.map(\.name) : only
+        let rows = try matrix.rows(of: names, capacity: capacity)
+        let style = TerminalStyle.detected(on: STDOUT_FILENO)
+        Output.line(
+            "capacity: \(NumberText.grouped(Int(capacity))) traces/s without a fault; results in "
+                + TerminalText.neutralised(state))
+        Output.text(FaultTable.text(rows, style: style))
+        if let markdown {
+            do {
+                try AtomicFile.write(Array(FaultTable.markdown(rows).utf8), to: markdown)
+            } catch {
+                throw CommandFailure.usage("\(error)")
+            }
+        }
+        if let code = signalled.withLock({ $0 }) {
+            throw CommandFailure(message: "stopped; the same command goes on", code: code)
+        }
+        let code = TraceResults.ExitCode.combining(rows.map(\.code))
+        guard code == .pass else { throw CommandFailure(message: nil, code: code) }
+    }
+
+    /// Removes the result files that this command would have written, and nothing else.
+    private func clear(_ files: [(name: String, path: String)]) throws {
+        var names = ["capacity"]
+        for file in files {
+            names += FaultMatrix.loads.map { "\(file.name)-\(FaultMatrix.text($0))" }
+        }
+        for name in names where unsafe unlink("\(state)/\(name).json") != 0 && errno != ENOENT {
+            throw CommandFailure.usage(
+                "cannot remove '\(TerminalText.neutralised(state))/\(name).json': "
+                    + "\(unsafe String(cString: strerror(errno)))")
+        }
+    }
+
+    /// This program, by its path: a child cannot be started by /proc/self/exe of its parent.
+    private static var executable: String {
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = unsafe bytes.withUnsafeMutableBytes { buffer in
+            unsafe readlink("/proc/self/exe", buffer.baseAddress!, buffer.count)
+        }
+        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+    }
+}
