@@ -7,7 +7,7 @@ import TraceCore
 
 /// What libcurl does when nobody tells it otherwise. Redirects, proxies of the environment, the wait for
 /// 100-continue and names that are not found are in TransportTests, TLS in TLSTests, the name server in
-/// NameServerTests, long answers in RetryTests.
+/// EndToEndTests, long answers in RetryTests.
 @Suite struct CurlTrapTests {
     @Test("A server that goes away while it is written to does not end the process")
     func brokenPipe() async {

@@ -196,6 +196,12 @@ final class HTTPTransfer {
             responseTooLarge = true
             return 0
         }
+        let count = responseBody.count + bytes.count
+        if count > Self.keptResponseCapacityMax, responseBody.capacity < Self.responseBytesMax {
+            // All that an answer may have at once: growing by doubling would leave as much again behind
+            // in the allocator, and pages that no answer reaches are not touched.
+            responseBody.reserveCapacity(Self.responseBytesMax)
+        }
         unsafe responseBody.append(contentsOf: bytes)
         return bytes.count
     }
