@@ -189,6 +189,14 @@ struct ComparisonTests {
         #expect(abs((table.shares[0][1] ?? 0) - 0.35) < 1e-12)
         #expect(abs((table.shares[1][0] ?? 0) - 0.3) < 1e-12)
         #expect(try SampleComparison.comparison(runs(false)).servicePairs.isEmpty)
+        // Tables of nothing but 100% are a sentence.
+        var mixed = comparison
+        mixed.servicePairs.append(
+            ServicePairTable(
+                variant: "one rule", services: table.services, shares: [[1, 1], [nil, 1]]))
+        let text = ComparisonTable().text(of: mixed, path: nil)
+        #expect(text.contains("one rule: what one service kept, the others kept, too"))
+        #expect(!text.contains("one rule: of the traces"))
     }
 
     @Test("the advice names what each choice keeps, what it costs more, and what it gives up")

@@ -154,6 +154,13 @@ public struct ServicePairTable: Sendable, Equatable {
     /// Whether some service lacks traces that another kept.
     public var isSplit: Bool { shares.contains { $0.contains { ($0 ?? 1) < 0.9995 } } }
 
+    /// The variants in which services agree, in a sentence; nil where there are none.
+    static func wordsOfWhole(_ tables: [ServicePairTable]) -> String? {
+        let names = tables.filter { !$0.isSplit }.map(\.variant)
+        guard !names.isEmpty else { return nil }
+        return "\(names.joined(separator: ", ")): what one service kept, the others kept, too"
+    }
+
     public init(variant: String, services: [String], shares: [[Double?]]) {
         self.variant = variant
         self.services = services

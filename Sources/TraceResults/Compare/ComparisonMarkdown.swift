@@ -22,7 +22,10 @@ public enum ComparisonMarkdown {
             + (comparison.rounds >= ComparedFigure.intervalRunsMin
                 ? "95% intervals\n" : "the range of the rounds\n")
         text += budgets(comparison)
-        for pairs in comparison.servicePairs { text += table(pairs) }
+        for pairs in comparison.servicePairs where pairs.isSplit { text += table(pairs) }
+        if let words = ServicePairTable.wordsOfWhole(comparison.servicePairs) {
+            text += "\n\(escaped(words))\n"
+        }
         if !comparison.invalidRuns.isEmpty {
             text += "\n"
             for run in comparison.invalidRuns.prefix(16) {

@@ -33,7 +33,13 @@ public struct ComparisonTable: Sendable {
         }
         blocks.append(legend(comparison))
         blocks.append(budgets(comparison))
-        for table in comparison.servicePairs { blocks.append(pairs(table)) }
+        for table in comparison.servicePairs where table.isSplit { blocks.append(pairs(table)) }
+        if let words = ServicePairTable.wordsOfWhole(comparison.servicePairs) {
+            blocks.append(
+                TerminalText.wrapped(
+                    TerminalText.neutralised(words), columns: width - 2, indent: "  "
+                ).map { "  " + $0 })
+        }
         blocks.append(invalid(comparison))
         blocks.append(
             TerminalText.wrapped(
