@@ -50,7 +50,8 @@ public struct ComparisonPlot: Sendable {
             place(variant, cost, gain, across, up).map { (variant, $0) }
         }
         for (_, place) in places { labels.avoid(x: place.x - 6, y: place.y - 6, 12, 12) }
-        for (variant, place) in places {
+        // From the right on: of two that are close the right one's label stands to its right.
+        for (variant, place) in places.sorted(by: { $0.1.x > $1.1.x }) {
             body += point(variant, place, cost, gain, across, up, &labels)
         }
         let title =
