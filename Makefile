@@ -15,7 +15,7 @@ SOURCES = find $(wildcard Package.swift Sources Tests Benchmarks Examples) -name
 	-not -path '*/Generated/*' -not -path '*/.build*' -print0
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run compare gate gate-baseline scenarios faults schema test tsan lint format bench bench-instructions bench-runtime-calls \
+.PHONY: help install build run compare gate gate-baseline scenarios faults schema test report-test tsan lint format bench bench-instructions bench-runtime-calls \
 	benchmarks shop shop-test interop bench-peers bench-peers-test otlp-definition clean
 
 help: ## List the targets
@@ -61,6 +61,10 @@ schema: ## Write scenarios/schema.json and the tables of docs/scenarios.md from 
 
 test: install ## Run all tests
 	$(SWIFT) test --disable-xctest --jobs $(JOBS) $(ARGS)
+
+report-test: install ## Look at the report in a headless Chromium (`make test` does, where there is one)
+	@.ci/install chromium
+	CI=true $(SWIFT) test --disable-xctest --jobs $(JOBS) --filter ReportBrowser $(ARGS)
 
 # Without the suites that go a million times over on one thread.
 tsan: install ## Run the core's tests under the thread sanitizer

@@ -14,8 +14,18 @@ public struct ChartFrame: Sendable {
 
     /// Width of a letter of a label, estimated: the drawing is made without a font to measure.
     static let letterWidth = 6.2
-    /// Likewise of a digit, which in some fonts is wider than most letters.
-    static let digitWidth = 7.4
+
+    /// Width of a label at an axis, in the widest of the usual fonts: digits and signs are wider than letters.
+    static func tickWidth(_ label: String) -> Double {
+        label.reduce(0) { sum, character in
+            switch character {
+            case "%", "m", "M", "W": sum + 11.5
+            case "+", "−", "~": sum + 10.2
+            case " ", ".", ",", "-", "i", "l": sum + 4.4
+            default: sum + 7.7
+            }
+        }
+    }
 
     public let width: Width
     public let x: ChartAxis
@@ -43,9 +53,9 @@ public struct ChartFrame: Sendable {
         self.x = x
         self.y = y
         let labels = hidesVertical ? [] : y.ticks.map(\.label)
-        let longest = labels.map { TerminalText.width($0) }.max() ?? 0
+        let longest = labels.map { Self.tickWidth($0) }.max() ?? 0
         left =
-            margins?.left ?? (hidesVertical ? 8 : min(96, Double(longest) * Self.digitWidth + 12))
+            margins?.left ?? (hidesVertical ? 8 : min(96, longest + 12))
         right = width.units - (margins?.right ?? 18)
         top = hidesVertical || y.title.isEmpty ? 10 : 28
         bottom = height - 42
@@ -253,7 +263,7 @@ public struct ChartFrame: Sendable {
                     "class": "grid", "x1": Markup.coordinate(place), "y1": Markup.coordinate(top),
                     "x2": Markup.coordinate(place), "y2": Markup.coordinate(bottom),
                 ])
-            let half = Double(TerminalText.width(tick.label)) * Self.digitWidth / 2
+            let half = Self.tickWidth(tick.label) / 2
             // A label at the end is moved in, so that it is not cut.
             let middle = min(max(place, half), width.units - half)
             guard middle - half > taken + 6 else { continue }
