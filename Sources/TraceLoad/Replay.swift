@@ -170,6 +170,9 @@ public final class Replay: Sendable {
         }
     }
 
+    /// The schedule's time at which a run in real time would begin now. Between runs.
+    var simulatedNextNs: UInt64 { firstNs.withLock { $0 } }
+
     /// Spans started and traces finished since the replay was made, about as of now. Any thread.
     public var progress: (spans: UInt64, traces: UInt64) { control.progress }
 

@@ -15,6 +15,11 @@ final class RunMonitor: Sendable {
         var series = RunSeries()
         var failure: String?
         var heldBytesMax: UInt64?
+        /// When and with what the measured part began; nil before it.
+        var start: Reading?
+        var intended: IntendedArrivals?
+        /// Of the schedule's time where that part begins.
+        var intendedFromNs: UInt64 = 0
     }
 
     private struct Reading {
@@ -55,6 +60,23 @@ final class RunMonitor: Sendable {
     private func noteHeldBytes() {
         guard let bytes = heldBytesOfPages?() else { return }
         state.withLock { $0.heldBytesMax = max($0.heldBytesMax ?? 0, bytes) }
+    }
+
+    /// The measured part begins, and with it the series.
+    ///
+    /// - Parameters:
+    ///   - intended: what its traces are held against; nil where no schedule says.
+    ///   - fromNs: the schedule's time where it begins.
+    func beginRun(totalNs: UInt64?, intended: IntendedArrivals?, fromNs: UInt64) {
+        begin("run", totalNs: totalNs)
+        let start = reading()
+        var intended = intended
+        _ = intended?.count(beforeNs: fromNs)
+        state.withLock { state in
+            state.start = start
+            state.intended = intended
+            state.intendedFromNs = fromNs
+        }
     }
 
     /// From here on the run does this.
@@ -135,9 +157,12 @@ final class RunMonitor: Sendable {
             last = now
             return
         }
-        guard now.atNs - last.atNs >= 1_000_000_000 else { return }
+        let start = state.withLock { $0.start }
+        // The first row has none of the warm-up in it.
+        if let start, last.atNs < start.atNs { last = start }
+        guard now.atNs >= last.atNs + 1_000_000_000 else { return }
         let seconds = Double(now.atNs - last.atNs) / 1e9
-        let row = [
+        var row = [
             "tracesPerS": (Double(now.traces - last.traces) / seconds).rounded(),
             "startedSpansPerS": (Double(now.spans - last.spans) / seconds).rounded(),
             "acknowledgedSpansPerS":
@@ -145,7 +170,17 @@ final class RunMonitor: Sendable {
             "queuedSpans": Double(pipeline.ledger.queued),
             "residentBytes": Double(ProcessUsage.now().residentBytes),
         ]
-        state.withLock { if $0.phase == "run" { $0.series.append(row) } }
+        let lastNs = last.atNs
+        state.withLock { state in
+            guard state.phase == "run" else { return }
+            if let start = state.start, state.intended != nil {
+                let fromNs = state.intendedFromNs
+                let before = state.intended?.count(beforeNs: fromNs + lastNs - start.atNs) ?? 0
+                let after = state.intended?.count(beforeNs: fromNs + now.atNs - start.atNs) ?? 0
+                row["intendedTracesPerS"] = ((after - before) / seconds).rounded()
+            }
+            state.series.append(row)
+        }
         last = now
     }
 }

@@ -181,7 +181,10 @@ public final class ScenarioRun: Sendable {
             let sinkBefore = try sink?.ledger()
             record.startedAt = HostClock.timestamp(wallNs: HostClock.wallNs())
             let startedNs = HostClock.monotonicNs()
-            monitor.begin("run", totalNs: measuredNs)
+            monitor.beginRun(
+                totalNs: measuredNs,
+                intended: IntendedArrivals(compiled.scenario, shard: options.shard),
+                fromNs: replay.simulatedNextNs)
             let summary = try replay.run(limit)
             monitor.begin("drain", totalNs: nil)
             let drainMs = Int(compiled.scenario.run.drainNs / 1e6)

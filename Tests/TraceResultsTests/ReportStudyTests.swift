@@ -81,7 +81,7 @@ struct ReportStudyTests {
         #expect(same.groups.map(\.name) == ["x (1)", "x (2)"])
         let many = ReportStudy(
             (0..<40).map { ReportInput(path: "\($0).json", result: SampleReport.gate(rounds: 1)) })
-        #expect(many.groups.map(\.name) == ["shop: base", "shop: head"])
+        #expect(many.groups.map(\.name) == ["shop · base", "shop · head"])
         #expect(many.groups.map(\.runs.count) == [40, 40])
     }
 
@@ -148,6 +148,21 @@ struct ReportStudyTests {
         #expect(text.contains("sampler-2 (90.00% for 10.00%)"))
         #expect(text.hasSuffix("Another one gives as much for less than sampler-1 and sampler-3."))
         #expect(study(SampleReport.gate()).fidelities().isEmpty)
+    }
+
+    @Test("services and traces are those of the run that saw most of them, sampled or not")
+    func widest() throws {
+        var result = SampleReport.gate()
+        for index in result.runs.indices { result.runs[index].graph?.traces = 10 }
+        result.runs[5].graph?.oneIn = 64
+        let figure = try #require(study(result).graphs().first)
+        #expect(figure.says.hasSuffix(" Of a run of \(result.runs[5].variant)."))
+        #expect(study(result).graphs().count == 1)
+        #expect(study(result).waterfalls().count == 2)
+        let page = study(result, SampleReport.gate(name: "other"))
+        #expect(
+            page.graphs().map(\.title) == ["Who calls whom in shop", "Who calls whom in other"])
+        #expect(page.waterfalls().count == 4)
     }
 
     @Test("own time is what no child covers, however children overlap or reach beyond their parent")

@@ -46,7 +46,8 @@ extension ReportStudy {
     func drift() -> ReportFigure? {
         let judged = gates.first?.report.rows.first { $0.budget.rule == .regress }?.budget.metric
         let candidates = [judged, "cpuNsPerSpan", "achievedSpansPerS", "spanEndNsP50"]
-        let usable = runs.filter { $0.flaw == nil && !groups[$0.group].runs.isEmpty }
+        // A group of one run is its own median, whatever the machine did.
+        let usable = runs.filter { $0.flaw == nil && groups[$0.group].runs.count > 1 }
         let name = candidates.compactMap(\.self).first { name in
             usable.count { $0.run.metrics[name] != nil } >= 3
         }
@@ -73,7 +74,8 @@ extension ReportStudy {
                 .init(GateText.change(1 + point.share)),
             ])
         }
-        let shown = shownGroups
+        let present = Set(points.map(\.group))
+        let shown = present.sorted().prefix(Self.chartGroupsMax).map { groups[$0] }
         return ReportFigure(
             "chart-drift", "Runs in order of execution",
             says: "\(name) of each run against the median of its own group, first run to last.",

@@ -121,7 +121,7 @@ extension ReportStudy {
             for (left, baseline, anchor) in places {
                 let start = anchor.description == "end" ? left - length : left
                 let end = start + length
-                guard start >= 2, end <= frame.width.units - 2, baseline > 10,
+                guard start >= 2, end <= frame.width.units - 2, baseline > frame.top + 6,
                     baseline < frame.bottom - 2,
                     !taken.contains(where: {
                         abs($0.y - (baseline - 4)) < 12 && $0.left < end && $0.right > start

@@ -109,6 +109,7 @@ enum ReportText {
             && ["Share", "Recall", "Precision", "Coverage", "Agreement", "Error", "Bias"].contains {
                 name.hasSuffix($0)
             }
+        if unit == "ms" || unit == "bit" { return "\(NumberText.short(value)) \(unit)" }
         return isShare && (-1...1).contains(value)
             ? signedPercent(value) : GateText.value(value, unit: unit)
     }

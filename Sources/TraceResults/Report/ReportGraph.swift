@@ -8,23 +8,38 @@ extension ReportStudy {
 
     /// A picture for each scenario that has a graph.
     func graphs() -> [ReportFigure] {
-        var seen: Set<String> = []
-        var figures: [ReportFigure] = []
-        for (number, group) in groups.enumerated() where !seen.contains(group.scenario) {
-            guard let graph = group.runs.last(where: { $0.graph?.edges.isEmpty == false })?.graph,
-                graph.defect == nil
-            else { continue }
-            seen.insert(group.scenario)
-            figures.append(Self.figure("graph-\(number)", group, graph))
-            if figures.count == Self.graphsMax { break }
+        let found = widest { run in
+            guard let graph = run.graph, graph.defect == nil, !graph.edges.isEmpty else {
+                return nil
+            }
+            return Double(graph.traces) * Double(graph.oneIn)
         }
-        return figures
+        return found.prefix(Self.graphsMax).enumerated().compactMap { place, seen in
+            seen.run.graph.map { Self.figure("graph-\(place)", groups[seen.group], $0) }
+        }
+    }
+
+    /// Of each scenario the run that saw most, by a count of its traces: a sampler that keeps errors alone shows
+    /// services as they are not. With the place of its group.
+    func widest(_ traces: (RunRecord) -> Double?) -> [(group: Int, run: RunRecord)] {
+        var names: [String] = []
+        var found: [String: (group: Int, run: RunRecord, traces: Double)] = [:]
+        for (number, group) in groups.enumerated() {
+            for run in group.runs {
+                guard let count = traces(run) else { continue }
+                if found[group.scenario] == nil { names.append(group.scenario) }
+                if count >= found[group.scenario]?.traces ?? 0 {
+                    found[group.scenario] = (number, run, count)
+                }
+            }
+        }
+        return names.compactMap { found[$0].map { ($0.group, $0.run) } }
     }
 
     private static func figure(
         _ id: String, _ group: ReportGroup, _ graph: ServiceGraph
     ) -> ReportFigure {
-        let several = group.runs.count > 1 ? " Of the last run of \(group.name)." : ""
+        let several = " Of a run of \(group.name)."
         var table = ReportTable(
             caption: "Calls between services",
             columns: [

@@ -138,7 +138,7 @@ struct ReportStudy: Sendable {
         let hasVariant = !isAlone || variant != "default"
         guard inputs.count > 1 else { return hasVariant ? variant : scenario }
         let place = keepsFiles ? fileNames[file] : scenario
-        return hasVariant ? "\(place): \(variant)" : place
+        return hasVariant ? "\(place) · \(variant)" : place
     }
 
     private static func distinct(_ names: [String]) -> [String] {

@@ -359,6 +359,7 @@ private struct PageWriter {
             for (place, cell) in cells.enumerated() {
                 let isNumber = columns.indices.contains(place) && columns[place].isNumber
                 var style = isNumber ? "number" : "words"
+                if cell.text.utf8.count > 60 { style += " long" }
                 if cell.tone != .plain { style += " \(cell.tone.rawValue)" }
                 if place == 0 {
                     row.element("th", ["scope": "row", "class": style], text: cell.text)

@@ -61,10 +61,11 @@ enum ReportStyle {
         table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums;min-width:100%}
         caption{text-align:left;font-weight:600;padding:.2rem 0 .4rem}
         th,td{padding:.25rem .6rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--edge);\
-        overflow-wrap:normal}
+        overflow-wrap:normal;white-space:nowrap}
+        .long{white-space:normal;min-width:18rem;overflow-wrap:anywhere}
         th[scope=row]{font-weight:500}
-        thead th{color:var(--muted);font-weight:600;white-space:nowrap}
-        .number{text-align:right;white-space:nowrap}
+        thead th{color:var(--muted);font-weight:600}
+        .number{text-align:right}
         tbody tr:nth-child(even){background:var(--stripe)}
         dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:.15rem 1rem;margin:.3rem 0}
         dl.facts dt{color:var(--muted)}

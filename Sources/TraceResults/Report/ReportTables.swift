@@ -46,8 +46,7 @@ extension ReportStudy {
     func metricTable() -> ReportTable {
         let groups = tableGroups
         var table = ReportTable(
-            caption:
-                "Figures: the median of the runs, and from the least to the most where there are several",
+            caption: "Medians of the runs (least – most)",
             columns: [.text("figure"), .text("better")] + groups.map { .number($0.name) })
         for name in metricNames {
             guard let metric = metric(name) else { continue }

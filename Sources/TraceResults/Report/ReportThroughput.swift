@@ -37,7 +37,7 @@ extension ReportStudy {
         return throughputFigure(
             courses, unit: unit, runs: group.runs.count,
             says: hasIntended
-                ? "Traces that should have started in each second, and those that did."
+                ? "Traces that should have started in each second, and those that were carried out."
                 : "Spans started and acknowledged in each second; as fast as possible was asked for, "
                     + "so there is no intended rate.",
             conclusion: conclusion(of: group, unit: unit))
@@ -127,6 +127,10 @@ extension ReportStudy {
             legend: courses.map { ($0.series, $0.name) }, table: table
         ) { width in
             let all = courses.flatMap(\.points)
+            let reach = courses.flatMap { course in
+                course.points.count > 1
+                    ? course.points.flatMap { [$0.low, $0.high] } : course.points.map(\.value)
+            }
             var frame = ChartFrame(
                 width, height: width == .wide ? 280 : 230,
                 x: .linear(
@@ -134,7 +138,7 @@ extension ReportStudy {
                     endsAtValues: true, steps: width == .wide ? 8 : 4
                 ) { ReportText.tick($0, unit: "") },
                 y: .linear(
-                    unit, covering: all.flatMap { [$0.low, $0.high] }, includesZero: true, steps: 4
+                    unit, covering: reach, includesZero: true, steps: 4
                 ) { $0 == 0 ? "0" : ReportText.compactTick($0) })
             for course in courses {
                 if runs > 1 {

@@ -6,22 +6,23 @@ extension ReportStudy {
 
     /// The traces that results hold, two for each scenario.
     func waterfalls() -> [ReportFigure] {
-        var seen: Set<String> = []
+        let found = widest { run in
+            // The graph tells how many there were of those that were looked into.
+            run.exampleTraces.map { Double($0.traces) * Double(run.graph?.oneIn ?? 1) }
+        }
         var figures: [ReportFigure] = []
-        for (number, group) in groups.enumerated() where !seen.contains(group.scenario) {
-            guard let examples = group.runs.last(where: { $0.exampleTraces != nil })?.exampleTraces
-            else { continue }
-            seen.insert(group.scenario)
+        for (place, seen) in found.prefix(Self.tracesMax).enumerated() {
+            guard let examples = seen.run.exampleTraces else { continue }
+            let group = groups[seen.group]
             let typicalNs = examples.typical?.durationNs
             for (kind, trace) in [("typical", examples.typical), ("slowest", examples.slowest)] {
                 guard let trace, !trace.spans.isEmpty else { continue }
                 var figure = Self.figure(
-                    "trace-\(kind)-\(number)", kind, trace, group, examples,
+                    "trace-\(kind)-\(place)", kind, trace, group, examples,
                     typicalNs: kind == "slowest" ? typicalNs : nil)
                 figure.hasAreas = true
                 figures.append(figure)
             }
-            if seen.count == Self.tracesMax { break }
         }
         return figures
     }
