@@ -146,7 +146,8 @@ struct ReportStudyTests {
             ])
         let text = try #require(figures.first?.concludes)
         #expect(text.contains("sampler-2 (90.00% for 10.00%)"))
-        #expect(text.hasSuffix("Another one gives as much for less than sampler-1 and sampler-3."))
+        #expect(text.hasPrefix("No other gives more for as little: sampler-0 ("))
+        #expect(text.hasSuffix("Beaten by one of them: sampler-1 and sampler-3."))
         #expect(study(SampleReport.gate()).fidelities().isEmpty)
     }
 

@@ -76,9 +76,10 @@ extension ReportStudy {
                 + "\(ReportText.value(point.cost, of: cost, unit: unit)))"
         }
         let beaten = points.filter { !$0.isOnFront }.map(\.name)
-        var text = "Worth their cost: \(ReportText.list(front.map(told), max: 5))."
+        var text =
+            "No other gives more for as little: \(ReportText.list(front.map(told), max: 5))."
         if !beaten.isEmpty {
-            text += " Another one gives as much for less than \(ReportText.list(beaten))."
+            text += " Beaten by one of them: \(ReportText.list(beaten))."
         }
         return text
     }

@@ -130,7 +130,7 @@ extension ReportStudy {
             zone.0, middle - 9, width: zone.1 - zone.0, height: 18, style: "zone")
         frame.stroke(edge, middle - 9, edge, middle + 9, style: "limit")
         frame.stroke(
-            frame.across(0), middle - 12, frame.across(0), middle + 12, style: "zero")
+            frame.across(0), middle - 9, frame.across(0), middle + 12, style: "zero")
         let series = row.verdict.series
         let (left, right) = (frame.across(ratio.lower - 1), frame.across(ratio.upper - 1))
         let ink = "whisker \(ChartFrame.series(series))"
