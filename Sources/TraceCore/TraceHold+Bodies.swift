@@ -18,7 +18,7 @@ extension TraceHold {
         copy(taken, &reader, queue, &body)
         body.spanCount = taken
         queue.resetStreams()
-        leave(start, reader, taken, identitySum: body.identitySum)
+        leave(reader, taken, identitySum: body.identitySum)
         return taken
     }
 
@@ -33,7 +33,7 @@ extension TraceHold {
         var accumulator = unsafe UnsafeMutablePointer<StreamAccumulator>(bitPattern: 16)
             .unsafelyUnwrapped
         while taken < spans {
-            let prefix = reader.prefix()
+            let prefix = reader.prefix(blocks)
             let spanBytes = Int(prefix.spanBytes)
             let fieldBytes = 1 &+ Wire.varintBytes(spanBytes) &+ spanBytes
             if prefix.stream != stream {
@@ -47,7 +47,7 @@ extension TraceHold {
             unsafe accumulator.pointee.spanBytes &+= fieldBytes
             bytesLeft &-= added
             taken &+= 1
-            reader.skip(prefix.recordBytes)
+            reader.skip(prefix.recordBytes, blocks)
         }
         precondition(taken > 0, "a span was held that fits into no body")
         return taken
@@ -61,7 +61,7 @@ extension TraceHold {
         var stream = -1
         var cursor = unsafe memory
         for _ in 0..<taken {
-            let prefix = reader.prefix()
+            let prefix = reader.prefix(blocks)
             let count = Int(prefix.spanBytes)
             if prefix.stream != stream {
                 if stream >= 0 {
@@ -70,11 +70,11 @@ extension TraceHold {
                 stream = prefix.stream
                 unsafe cursor = unsafe memory + queue.accumulator(of: stream).pointee.offset
             }
-            reader.skip(HeldPrefix.bytes)
-            if prefix.isTimed { body.timedEndCycles.append(reader.word()) }
+            reader.skip(HeldPrefix.bytes, blocks)
+            if prefix.isTimed { body.timedEndCycles.append(reader.word(blocks)) }
             unsafe Wire.byte(0x12, &cursor)  // spans 2
             unsafe Wire.varint(count, &cursor)
-            unsafe reader.copy(count, to: cursor)
+            unsafe reader.copy(count, to: cursor, blocks)
             if keepsSums {
                 unsafe identitySum &+= SpanChecksum.identity(spanBytes: cursor)
                 unsafe contentSum &+= SpanChecksum.content(cursor, count)
@@ -85,24 +85,11 @@ extension TraceHold {
     }
 
     /// Gives back the blocks that were read to their end.
-    private mutating func leave(
-        _ start: ChainReader, _ reader: ChainReader, _ taken: Int, identitySum: UInt64
-    ) {
+    private mutating func leave(_ reader: ChainReader, _ taken: Int, identitySum: UInt64) {
         counts.released.subtract(taken, identitySum)
-        if counts.released.count == 0 {
-            self.reader = start
-            giveBackReleased()
-            return
-        }
-        let passed = reader.blocksPassed
-        if passed > 0 {
-            var last = unsafe start.block
-            for _ in 1..<passed { unsafe last = unsafe TraceBlocks.next(last).unsafelyUnwrapped }
-            unsafe blocks.give(first: start.block, last: last, count: passed)
-            released.blocks -= passed
-        }
-        self.reader = unsafe ChainReader(block: reader.block, cursor: reader.cursor)
-        unsafe released.first = unsafe reader.block
+        guard counts.released.count > 0 else { return giveBackReleased() }
+        released.releaseFirst(reader.blocksPassed, to: &blocks)
+        self.reader = reader.restarted()
     }
 }
 

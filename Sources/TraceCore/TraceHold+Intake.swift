@@ -76,6 +76,7 @@ extension TraceHold {
         let end = unsafe Chunk.records(segment.chunk) + segment.to
         var places = InlineArray<16, UInt>(repeating: 0)
         var hashes = InlineArray<16, UInt32>(repeating: 0)
+        var guesses = InlineArray<16, Int32>(repeating: -1)
         while unsafe record < end {
             var count = 0
             while count < Self.ahead, unsafe record < end {
@@ -84,44 +85,39 @@ extension TraceHold {
                 let hash = unsafe TraceIndex.hash(
                     MessageFields.traceID(record + RecordPrefix.bytes))
                 index.prefetch(hash)
-                places[count] = UInt(bitPattern: record)
-                hashes[count] = hash
+                unsafe places[unchecked: count] = UInt(bitPattern: record)
+                unsafe hashes[unchecked: count] = hash
                 count &+= 1
                 unsafe record += recordBytes
             }
             for number in 0..<count {
-                if let guess = index.guess(hashes[number]) {
+                let hash = unsafe hashes[unchecked: number]
+                let guess = index.guess(hash)
+                unsafe guesses[unchecked: number] = Int32(truncatingIfNeeded: guess)
+                if guess >= 0 {
                     unsafe tracemill_prefetch(
                         traces + guess, Int64(MemoryLayout<HeldTrace>.stride))
                 } else {
-                    dropped.prefetch(hashes[number])
-                    kept.prefetch(hashes[number])
+                    dropped.prefetch(hash)
+                    kept.prefetch(hash)
                 }
             }
             for number in 0..<count {
-                guard let place = unsafe UnsafeRawPointer(bitPattern: places[number]) else {
-                    continue
-                }
-                if number &+ 4 < count { prefetchPlace(hashes[number &+ 4]) }
-                unsafe take(place, hashes[number], &intake, queue, decider)
+                guard
+                    let place = unsafe UnsafeRawPointer(
+                        bitPattern: places[unchecked: number])
+                else { continue }
+                unsafe take(
+                    place, hashes[unchecked: number], guess: Int(guesses[unchecked: number]),
+                    &intake, queue, decider)
             }
         }
-    }
-
-    /// Fetches where the next record of that trace will go.
-    @inline(__always)
-    private func prefetchPlace(_ hash: UInt32) {
-        guard let guess = index.guess(hash), let place = unsafe traces[guess].chain.cursor else {
-            return
-        }
-        let bytesLeft = unsafe traces[guess].chain.bytesLeft
-        unsafe tracemill_prefetch(place, Int64(min(bytesLeft, 256)))
     }
 
     @inline(__always)
     private mutating func take(
-        _ record: UnsafeRawPointer, _ hash: UInt32, _ intake: inout Intake, _ queue: SpanQueue,
-        _ decider: some TraceDecider
+        _ record: UnsafeRawPointer, _ hash: UInt32, guess: Int, _ intake: inout Intake,
+        _ queue: SpanQueue, _ decider: some TraceDecider
     ) {
         let prefix = unsafe record.assumingMemoryBound(to: RecordPrefix.self)
         let message = unsafe record + RecordPrefix.bytes
@@ -140,7 +136,9 @@ extension TraceHold {
         let identity = unsafe keepsSums ? SpanChecksum.identity(spanBytes: message) : 0
         let endUnixNano = unsafe MessageFields.time(message, at: MessageFields.endOffset)
         let traceID = unsafe MessageFields.traceID(message)
-        if unsafe last < 0 || traces[last].traceID != traceID {
+        if guess >= 0, !simulatesTime || last == guess, unsafe traces[guess].traceID == traceID {
+            last = guess
+        } else if unsafe last < 0 || traces[last].traceID != traceID {
             guard
                 enter(
                     traceID, hash, held, firstNs: simulatesTime ? endUnixNano : intake.nowNs,
@@ -261,12 +259,9 @@ extension TraceHold {
         let missing = released.blocksMissing(recordBytes: held.recordBytes)
         if missing > blocks.freeCount, !makeRoom(missing, for: -1) { return letGoAlone(identity) }
         counts.lateKept &+= 1
-        let wasEmpty = unsafe released.first == nil
         unsafe released.append(held, endCycles: endCycles, message, &blocks)
         released.close()
-        if wasEmpty, let first = unsafe released.first {
-            reader = unsafe ChainReader(block: first, cursor: first + TraceBlocks.headerBytes)
-        }
+        if reader == nil { reader = ChainReader(released, blocks) }
         counts.released.add(1, identity)
     }
 }

@@ -29,9 +29,16 @@ package struct TraceHoldSizes: Sendable, Equatable {
             + DecisionCache.footprintBytes(capacity: droppedDecisions, pages: pages)
     }
 
-    /// Blocks for spans, by what the tables leave.
+    /// Blocks for spans, by what the tables leave: as many as fit with what the source rounds up.
     func blockCount(pages: some PageSource) -> Int {
-        max(0, memoryBytesMax - tableBytes(pages: pages)) / TraceBlocks.strideBytes
+        let bytes = memoryBytesMax - tableBytes(pages: pages)
+        var count = max(0, bytes) / TraceBlocks.footprintBytes
+        while count > 0 {
+            let excess = TraceBlocks.footprintBytes(capacity: count, pages: pages) - bytes
+            if excess <= 0 { break }
+            count -= min(count, max(1, excess / TraceBlocks.footprintBytes))
+        }
+        return count
     }
 
     /// What all of it comes to, once everything is in use.
@@ -63,7 +70,7 @@ package struct TraceHoldSizes: Sendable, Equatable {
     /// The next free one, while it is free.
     var nextFree = -1
     /// Two lines exactly.
-    private let padding: (UInt64, UInt64) = (0, 0)
+    private let padding: (UInt64, UInt64, UInt64) = (0, 0, 0)
 
     init(_ traceID: TraceID, hash: UInt32, deadlineNs: UInt64) {
         self.traceID = traceID
@@ -204,7 +211,7 @@ package protocol TraceDecider: AnyObject {
 
     /// Whether more spans may come in: what is on its way out holds no more than half of the memory. The rest
     /// is for those that wait; while a receiver is away, the queue has to hold back what comes.
-    package var takesMore: Bool { released.blocks <= blocks.capacity / 2 }
+    package var takesMore: Bool { Int(released.blocks) <= blocks.capacity / 2 }
 
     /// When the next wait is over; nil when none is, or where the clock is not the wall's.
     package var nextDeadlineNs: UInt64? {
@@ -276,17 +283,9 @@ package protocol TraceDecider: AnyObject {
         let chain = unsafe trace.pointee.chain
         unsafe counts.waiting.subtract(trace.pointee.heldSpans, trace.pointee.identitySum)
         unsafe counts.released.add(trace.pointee.heldSpans, trace.pointee.identitySum)
-        guard let first = unsafe chain.first else { return }
         chain.close()
-        if let end = unsafe released.cursor {
-            unsafe TraceBlocks.setNext(RecordChain.block(endingAt: end), first)
-            unsafe released.cursor = unsafe chain.cursor
-            released.bytesLeft = chain.bytesLeft
-            released.blocks += chain.blocks
-        } else {
-            released = chain
-            reader = unsafe ChainReader(block: first, cursor: first + TraceBlocks.headerBytes)
-        }
+        released.append(chain, &blocks)
+        if reader == nil, !released.isEmpty { reader = ChainReader(released, blocks) }
     }
 
     private mutating func discard(_ number: Int) {
@@ -313,11 +312,7 @@ package protocol TraceDecider: AnyObject {
 
     /// Gives back all blocks of what was released.
     mutating func giveBackReleased() {
-        if let reader, let end = unsafe released.cursor {
-            unsafe blocks.give(
-                first: reader.block, last: RecordChain.block(endingAt: end), count: released.blocks)
-        }
-        released = RecordChain()
+        released.release(to: &blocks)
         reader = nil
     }
 
@@ -337,6 +332,8 @@ package protocol TraceDecider: AnyObject {
 
     private mutating func free(_ number: Int) {
         unsafe index.remove(traces[number].hash, number)
+        // A guess made before may still point here.
+        unsafe traces[number].traceID = TraceID(high: 0, low: 0)
         unsafe traces[number].nextFree = firstFree
         firstFree = number
         if last == number { last = -1 }

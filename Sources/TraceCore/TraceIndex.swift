@@ -45,12 +45,12 @@ import CThread
     @inline(__always)
     func prefetch(_ hash: UInt32) { unsafe tracemill_prefetch(slots + Int(hash) & mask, 8) }
 
-    /// The first number that stands under this hash where the search begins, right or wrong; for fetching ahead.
+    /// The first number that stands under this hash where the search begins, right or wrong, -1 when none does.
     @inline(__always)
-    func guess(_ hash: UInt32) -> Int? {
+    func guess(_ hash: UInt32) -> Int {
         let slot = unsafe slots[Int(hash) & mask]
-        return UInt32(truncatingIfNeeded: slot >> 32) == hash && slot != 0
-            ? Int(slot & 0xffff_ffff) &- 1 : nil
+        // An empty slot has the number -1 under the hash 0.
+        return UInt32(truncatingIfNeeded: slot >> 32) == hash ? Int(slot & 0xffff_ffff) &- 1 : -1
     }
 
     /// The number under this hash that `isIt` says yes to.

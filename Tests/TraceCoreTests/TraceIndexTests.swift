@@ -92,7 +92,7 @@ import Testing
                         $0.baseAddress!, &pool)
                 }
             }
-            let (left, more) = unsafe (pool.freeCount, pool.take() == nil)
+            let (left, more) = (pool.freeCount, pool.take() == nil)
             #expect(left == 0 && more && chain.blocks == capacity)
             chain.release(to: &pool)
             let free = pool.freeCount
