@@ -2,6 +2,7 @@
 // A bit for each condition; a trace's bits are those of its spans together, whatever their order.
 // Exporter thread only.
 
+import Glibc
 import TraceCore
 
 /// The conditions of one stage. Messages are the core's own: well-formed, and bounded here all the same.
@@ -18,10 +19,16 @@ import TraceCore
         case flag(Bool)
     }
 
-    /// Conditions that ask for the same key.
-    private struct Group {
-        var key: [UInt8]
-        var attributes: [Attribute]
+    /// A key that is asked for: plain memory, so that to compare it costs no counting of references.
+    @safe private struct Key {
+        var bytes: UnsafeMutableRawBufferPointer
+
+        @inline(__always)
+        func isEqual(to other: UnsafeRawBufferPointer) -> Bool {
+            guard unsafe bytes.count == other.count else { return false }
+            return unsafe bytes.count == 0
+                || memcmp(bytes.baseAddress!, other.baseAddress!, bytes.count) == 0
+        }
     }
 
     private struct Member {
@@ -30,7 +37,11 @@ import TraceCore
         var values: [[UInt8]]
     }
 
-    private var groups: [Group] = []
+    /// Keys, each once, and for each the conditions that ask for it.
+    private let keys = UnsafeMutablePointer<Key>.allocate(capacity: bitsMax)
+    private var conditions: [[Attribute]] = []
+    /// Bit n: a key is n bytes long, modulo 64.
+    private var keyLengths: UInt64 = 0
     private var members: [Member] = []
     private var count = 0
     /// Bits of attributes, and of both.
@@ -40,8 +51,16 @@ import TraceCore
     private var resourceBits: [UInt64?] = []
     private let resource: (Int) -> [UInt8]
 
+    /// One bit each.
+    private static let bitsMax = 64
+
     /// - Parameter resource: a stream's resource, as fields of ResourceSpans.
     init(resource: @escaping (Int) -> [UInt8]) { self.resource = resource }
+
+    deinit {
+        for index in conditions.indices { unsafe keys[index].bytes.deallocate() }
+        unsafe keys.deallocate()
+    }
 
     /// Adds a condition on attributes; the bit that says that a span fulfils it.
     func add(_ condition: TailAttributeCondition) throws(TailPattern.Failure) -> UInt64 {
@@ -58,12 +77,19 @@ import TraceCore
             test = .number((atLeast ?? -.infinity)...(atMost ?? .infinity))
         case .flag(let value): test = .flag(value)
         }
-        let key = Array(condition.key.utf8)
         let attribute = Attribute(bit: bit, test: test)
-        if let known = groups.firstIndex(where: { $0.key == key }) {
-            groups[known].attributes.append(attribute)
-        } else {
-            groups.append(Group(key: key, attributes: [attribute]))
+        var key = condition.key
+        key.withUTF8 { key in
+            let bytes = UnsafeRawBufferPointer(key)
+            if let known = conditions.indices.first(where: { unsafe keys[$0].isEqual(to: bytes) }) {
+                conditions[known].append(attribute)
+                return
+            }
+            let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+            unsafe copy.copyMemory(from: bytes)
+            unsafe (keys + conditions.count).initialize(to: Key(bytes: copy))
+            conditions.append([attribute])
+            keyLengths |= 1 << UInt64(bytes.count & 63)
         }
         return bit
     }
@@ -76,6 +102,7 @@ import TraceCore
     }
 
     private func nextBit() -> UInt64 {
+        precondition(count < Self.bitsMax, "more conditions than a trace has bits")
         defer { count += 1 }
         allBits |= 1 << UInt64(count)
         return 1 << UInt64(count)
@@ -87,13 +114,21 @@ import TraceCore
     func scan(_ message: UnsafeRawBufferPointer, stream: Int, known: UInt64) -> UInt64 {
         var bits = known
         if attributeBits & ~bits != 0 { bits |= bitsOfResource(stream) }
-        if allBits & ~bits == 0 { return bits }
+        let missing = allBits & ~bits
+        if missing == 0 { return bits }
+        let (looksAtAttributes, looksAtState) = (missing & attributeBits != 0, !members.isEmpty)
+        let keyLengths = keyLengths
         var fields = unsafe WireFields(message)
-        while let field = fields.next() {
-            if field.number == 9, attributeBits & ~bits != 0 {
-                unsafe scanAttribute(field.bytes, &bits)
-            } else if field.number == 3, !members.isEmpty {
-                unsafe scanTraceState(field.bytes, &bits)
+        while fields.next() {
+            if fields.number == 9, looksAtAttributes {
+                // KeyValue: key 1, value 2. Most keys are told apart by their length.
+                var entry = unsafe WireFields(fields.payload)
+                guard entry.next(), entry.number == 1,
+                    unsafe keyLengths & 1 << UInt64(entry.payload.count & 63) != 0
+                else { continue }
+                unsafe scanValue(of: entry.payload, &entry, &bits)
+            } else if fields.number == 3, looksAtState {
+                unsafe scanTraceState(fields.payload, &bits)
             }
         }
         return bits
@@ -106,24 +141,26 @@ import TraceCore
         unsafe resource(stream).withUnsafeBytes { bytes in
             // Resource 1 {attributes 1}, and perhaps a schema's URL.
             var fields = unsafe WireFields(bytes)
-            guard let field = fields.next(), field.number == 1 else { return }
-            var attributes = unsafe WireFields(field.bytes)
-            while let attribute = attributes.next() {
-                if attribute.number == 1 { unsafe scanAttribute(attribute.bytes, &bits) }
+            guard fields.next(), fields.number == 1 else { return }
+            var attributes = unsafe WireFields(fields.payload)
+            while attributes.next() {
+                guard attributes.number == 1 else { continue }
+                var entry = unsafe WireFields(attributes.payload)
+                guard entry.next(), entry.number == 1 else { continue }
+                unsafe scanValue(of: entry.payload, &entry, &bits)
             }
         }
         resourceBits[stream] = bits
         return bits
     }
 
-    /// KeyValue: key 1, value 2.
-    private func scanAttribute(_ entry: UnsafeRawBufferPointer, _ bits: inout UInt64) {
-        var fields = unsafe WireFields(entry)
-        guard let key = fields.next(), key.number == 1 else { return }
-        for group in groups where unsafe group.key.isEqual(to: key.bytes) {
-            guard let value = fields.next(), value.number == 2 else { return }
-            for attribute in group.attributes where attribute.bit & bits == 0 {
-                if unsafe Self.fulfils(attribute.test, value.bytes) { bits |= attribute.bit }
+    private func scanValue(
+        of key: UnsafeRawBufferPointer, _ entry: inout WireFields, _ bits: inout UInt64
+    ) {
+        for index in 0..<conditions.count where unsafe keys[index].isEqual(to: key) {
+            guard entry.next(), entry.number == 2 else { return }
+            for attribute in conditions[index] where attribute.bit & bits == 0 {
+                if unsafe Self.fulfils(attribute.test, entry.payload) { bits |= attribute.bit }
             }
             return
         }
@@ -131,12 +168,12 @@ import TraceCore
 
     /// AnyValue: string 1, bool 2, int 3, double 4.
     private static func fulfils(_ test: Test, _ value: UnsafeRawBufferPointer) -> Bool {
-        var fields = unsafe WireFields(value)
-        guard let field = fields.next() else { return false }
+        var field = unsafe WireFields(value)
+        guard field.next() else { return false }
         switch (test, field.number) {
         case (.texts(let texts), 1):
-            return texts.contains { unsafe $0.isEqual(to: field.bytes) }
-        case (.patterns(let cache), 1): return unsafe cache.isFound(field.bytes)
+            return texts.contains { unsafe $0.isEqual(to: field.payload) }
+        case (.patterns(let cache), 1): return unsafe cache.isFound(field.payload)
         case (.flag(let wanted), 2): return (field.word != 0) == wanted
         case (.number(let range), 3): return range.contains(Double(Int64(bitPattern: field.word)))
         case (.number(let range), 4): return range.contains(Double(bitPattern: field.word))
@@ -199,58 +236,67 @@ private final class PatternCache {
 
 /// The fields of a protobuf message, each looked at where it is. Anything malformed ends it.
 @safe private struct WireFields {
-    @safe struct Field {
-        var number: Int
-        /// Of a varint or a fixed number.
-        var word: UInt64
-        /// Of what has a length.
-        var bytes: UnsafeRawBufferPointer
+    /// Of the field that `next` went to.
+    private(set) var number = 0
+    /// Of a varint or a fixed number.
+    private(set) var word: UInt64 = 0
+    /// Of what has a length.
+    private(set) var payload: UnsafeRawBufferPointer
+    private var place: UnsafeRawPointer
+    private let end: UnsafeRawPointer
+
+    @inline(__always)
+    init(_ bytes: UnsafeRawBufferPointer) {
+        unsafe payload = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+        // An empty buffer may have no address; no byte is read of it.
+        unsafe place = unsafe bytes.baseAddress ?? UnsafeRawPointer(bitPattern: 1).unsafelyUnwrapped
+        unsafe end = unsafe place + bytes.count
     }
 
-    private let bytes: UnsafeRawBufferPointer
-    private var offset = 0
-
-    init(_ bytes: UnsafeRawBufferPointer) { unsafe self.bytes = unsafe bytes }
-
-    mutating func next() -> Field? {
-        guard let tag = varint() else { return nil }
-        var field = unsafe Field(
-            number: Int(truncatingIfNeeded: tag >> 3), word: 0,
-            bytes: UnsafeRawBufferPointer(start: nil, count: 0))
+    /// Goes to the next field; false at the end.
+    @inline(__always)
+    mutating func next() -> Bool {
+        guard let tag = varint() else { return false }
+        number = Int(truncatingIfNeeded: tag >> 3)
         switch tag & 7 {
-        case 0:
-            guard let word = varint() else { return nil }
-            field.word = word
-        case 1:
-            guard unsafe offset <= bytes.count - 8 else { return nil }
-            field.word = unsafe UInt64(
-                littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-            offset += 8
-        case 5:
-            guard unsafe offset <= bytes.count - 4 else { return nil }
-            field.word = unsafe UInt64(
-                UInt32(
-                    littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
-            offset += 4
         case 2:
-            guard let count = varint(), unsafe count <= UInt64(bytes.count - offset) else {
-                return nil
-            }
-            unsafe field.bytes = unsafe UnsafeRawBufferPointer(
-                rebasing: bytes[offset..<offset + Int(count)])
-            offset += Int(count)
-        default: return nil
+            guard let count = varint(), unsafe count <= UInt64(end - place) else { return false }
+            let length = Int(truncatingIfNeeded: count)
+            unsafe payload = unsafe UnsafeRawBufferPointer(start: place, count: length)
+            unsafe place += length
+        case 0:
+            guard let value = varint() else { return false }
+            word = value
+        case 1:
+            guard unsafe end - place >= 8 else { return false }
+            word = unsafe UInt64(littleEndian: place.loadUnaligned(as: UInt64.self))
+            unsafe place += 8
+        case 5:
+            guard unsafe end - place >= 4 else { return false }
+            word = unsafe UInt64(UInt32(littleEndian: place.loadUnaligned(as: UInt32.self)))
+            unsafe place += 4
+        default: return false
         }
-        return field
+        return true
     }
 
     @inline(__always)
     private mutating func varint() -> UInt64? {
+        guard unsafe place < end else { return nil }
+        let first = unsafe place.load(as: UInt8.self)
+        if first < 0x80 {
+            unsafe place += 1
+            return UInt64(first)
+        }
+        return longVarint()
+    }
+
+    private mutating func longVarint() -> UInt64? {
         var value: UInt64 = 0
         var shift: UInt64 = 0
-        while unsafe offset < bytes.count, shift < 64 {
-            let byte = unsafe bytes[offset]
-            offset += 1
+        while unsafe place < end, shift < 64 {
+            let byte = unsafe place.load(as: UInt8.self)
+            unsafe place += 1
             value |= UInt64(byte & 0x7f) << shift
             if byte < 0x80 { return value }
             shift += 7
@@ -262,6 +308,9 @@ private final class PatternCache {
 extension [UInt8] {
     @inline(__always)
     fileprivate func isEqual(to bytes: UnsafeRawBufferPointer) -> Bool {
-        unsafe count == bytes.count && elementsEqual(bytes)
+        guard count == bytes.count, let other = bytes.baseAddress else {
+            return count == bytes.count
+        }
+        return unsafe withUnsafeBytes { unsafe memcmp($0.baseAddress!, other, $0.count) == 0 }
     }
 }
