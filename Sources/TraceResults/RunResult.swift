@@ -98,17 +98,21 @@ public struct ScenarioFacts: ResultObject {
     public var sha256 = ""
     /// The seed everything derives from; a decimal string in the file.
     public var seed: UInt64 = 0
-    /// The scenario in canonical form with every default filled in and no secret in it.
+    /// The scenario in canonical form, values at their defaults left out, no secret in it.
     public var resolved = ""
+    /// Those values, as the program that ran it has them; nil in older files. No part of the digest, so that
+    /// a scenario keeps it when files can say more than before.
+    public var defaults: String?
     public var unknownFields: [String: JSONValue] = [:]
 
     public init() {}
 
     /// The facts of a scenario; the digest is made from `resolved`.
-    public init(name: String, seed: UInt64, resolved: String) {
+    public init(name: String, seed: UInt64, resolved: String, defaults: String? = nil) {
         self.name = name
         self.seed = seed
         self.resolved = resolved
+        self.defaults = defaults
         sha256 = SHA256Digest.hex(of: resolved)
     }
 
@@ -117,6 +121,7 @@ public struct ScenarioFacts: ResultObject {
         .required("sha256", \.sha256),
         .decimal("seed", \.seed),
         .required("resolved", \.resolved),
+        .optional("defaults", \.defaults),
     ]
 }
 

@@ -131,7 +131,8 @@ final class GateSession {
             result.scenario = scenario
         } else {
             result.scenario = ScenarioFacts(
-                name: scenario.name, seed: scenario.seed, resolved: scenario.canonicalText)
+                name: scenario.name, seed: scenario.seed, resolved: scenario.canonicalText,
+                defaults: scenario.defaultsText)
         }
         result.design.kind = baseline == nil ? .paired : .sequential
         result.design.orderSeed = orderSeed

@@ -80,7 +80,8 @@ enum RunDocument {
         var result = RunResult()
         result.tool = ToolFacts.current(version: Build.version, commit: "")
         result.scenario = ScenarioFacts(
-            name: scenario.name, seed: scenario.seed, resolved: scenario.canonicalText)
+            name: scenario.name, seed: scenario.seed, resolved: scenario.canonicalText,
+            defaults: scenario.defaultsText)
         result.environment = HostReader().environment()
         result.design.kind = .single
         result.runs = [record]

@@ -64,7 +64,9 @@ private func text(_ sampler: String, service: String = "") -> String {
         #expect(second.pipeline.sampler.sampler == sampler)
         #expect(first.pipeline.sampler.position == SourcePosition(line: 6, column: 12))
         #expect(first.canonicalText == second.canonicalText)
-        #expect(first.canonicalText.contains("pipeline.sampler.sampler: \(sampler)\n"))
+        #expect(
+            (first.canonicalText + first.defaultsText).contains(
+                "pipeline.sampler.sampler: \(sampler)\n"))
         #expect(
             first.canonicalText
                 != (try Scenario.parse(text("parentbased_always_off"))).canonicalText)
