@@ -15,7 +15,8 @@ SOURCES = find $(wildcard Package.swift Sources Tests Benchmarks Examples) -name
 	-not -path '*/Generated/*' -not -path '*/.build*' -print0
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run compare gate gate-baseline scenarios faults schema test report-test tsan lint format bench bench-instructions bench-runtime-calls \
+.PHONY: help install build run compare gate gate-baseline scenarios faults schema test report-test tsan fuzz lint format bench \
+	bench-instructions bench-runtime-calls \
 	benchmarks shop shop-test interop bench-peers bench-peers-test otlp-definition clean
 
 help: ## List the targets
@@ -72,6 +73,9 @@ tsan: install ## Run the core's tests under the thread sanitizer
 		--sanitize=thread --scratch-path .build-tsan --filter TraceCoreTests \
 		--skip 'PropagationFuzz|SamplerShare' $(ARGS)
 
+fuzz: install ## Fuzz everything that reads bytes from outside, SECONDS_EACH=60 a target (ARGS="http gzip"; REPLAY=1)
+	@SWIFT="$(SWIFT)" JOBS="$(JOBS)" Tests/fuzz/run $(ARGS)
+
 lint: ## Check the formatting of every Swift file
 	@$(SOURCES) | xargs -0 $(SWIFT) format lint --strict --parallel
 
@@ -120,4 +124,4 @@ otlp-definition: ## Regenerate the tests' OTLP types (needs protoc)
 		--swift_opt=Visibility=Public OTLPTrace.proto
 
 clean: ## Remove what builds leave behind
-	rm -rf .build .build-* Benchmarks/.build Examples/*/.build
+	rm -rf .build .build-* Benchmarks/.build Examples/*/.build Tests/fuzz/.build

@@ -15,6 +15,10 @@ let package = Package(
     products: [
         .library(name: "TraceCore", targets: ["TraceCore"]),
         .library(name: "TracePipeline", targets: ["TracePipeline"]),
+        // For Tests/fuzz, a package of its own.
+        .library(name: "TraceSink", targets: ["TraceSink"]),
+        .library(name: "TraceLoad", targets: ["TraceLoad"]),
+        .library(name: "TraceResults", targets: ["TraceResults"]),
         .executable(name: "tracemill", targets: ["tracemill"]),
     ],
     dependencies: [

@@ -109,7 +109,7 @@ public final class SinkServer: Sendable {
             }
     }
 
-    private static func addHandlers(
+    static func addHandlers(
         to channel: any Channel, _ configuration: SinkConfiguration, _ state: SinkState,
         _ loop: SinkLoop
     ) throws {
