@@ -67,8 +67,7 @@ final class CompareSession {
         scenario.seed &+= UInt64(round)
         var plan = RoundPlan()
         plan.seed = scenario.seed
-        plan.scenario = ScenarioFacts(
-            name: scenario.name, seed: scenario.seed, resolved: scenario.canonicalText)
+        plan.scenario = ScenarioFacts(scenario)
         plan.arguments = ["--seed", String(scenario.seed)]
         if scenario.identifiers == .salted {
             plan.arguments += ["--salt", String(ComparePlan.salt(seed: scenario.seed))]
@@ -108,8 +107,7 @@ final class CompareSession {
         var result = RunResult()
         result.tool = ToolFacts.current(version: Build.version, commit: "")
         result.environment = HostReader().environment()
-        result.scenario = ScenarioFacts(
-            name: scenario.name, seed: scenario.seed, resolved: scenario.canonicalText)
+        result.scenario = ScenarioFacts(scenario)
         result.design.kind = .interleaved
         result.design.orderSeed = orderSeed
         result.design.rounds = command.rounds

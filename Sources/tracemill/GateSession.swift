@@ -130,9 +130,7 @@ final class GateSession {
         if let scenario = collector.scenario {
             result.scenario = scenario
         } else {
-            result.scenario = ScenarioFacts(
-                name: scenario.name, seed: scenario.seed, resolved: scenario.canonicalText,
-                defaults: scenario.defaultsText)
+            result.scenario = ScenarioFacts(scenario)
         }
         result.design.kind = baseline == nil ? .paired : .sequential
         result.design.orderSeed = orderSeed

@@ -79,12 +79,18 @@ enum RunDocument {
     static func result(_ record: RunRecord, of scenario: Scenario) -> RunResult {
         var result = RunResult()
         result.tool = ToolFacts.current(version: Build.version, commit: "")
-        result.scenario = ScenarioFacts(
-            name: scenario.name, seed: scenario.seed, resolved: scenario.canonicalText,
-            defaults: scenario.defaultsText)
+        result.scenario = ScenarioFacts(scenario)
         result.environment = HostReader().environment()
         result.design.kind = .single
         result.runs = [record]
         return result
+    }
+}
+
+extension ScenarioFacts {
+    init(_ scenario: Scenario) {
+        self.init(
+            name: scenario.name, seed: scenario.seed, resolved: scenario.canonicalText,
+            defaults: scenario.defaultsText)
     }
 }
