@@ -152,15 +152,15 @@ extension RunReport {
 
     /// Enters what fidelity found.
     ///
-    /// - Parameter runCPUNs: what the measured part took.
-    mutating func add(_ findings: FidelityFindings, runCPUNs: UInt64) {
+    /// - Parameter allCPUNs: what the run took so far at both ends, plans and all of this included.
+    mutating func add(_ findings: FidelityFindings, allCPUNs: UInt64) {
         if let disagreement = findings.disagreement { pendingReason = disagreement }
         record.fidelity = findings.result.figures
         record.fidelity?.cpuNs = findings.cpuNs
         for (name, figure) in findings.result.metrics {
             record.set(name, figure.value, samples: figure.samples)
         }
-        let all = Double(findings.cpuNs + runCPUNs)
-        record.set(.fidelityCpuShare, all > 0 ? Double(findings.cpuNs) / all : nil)
+        let share = Double(findings.cpuNs) / Double(allCPUNs)
+        record.set(.fidelityCpuShare, allCPUNs > 0 ? share : nil)
     }
 }

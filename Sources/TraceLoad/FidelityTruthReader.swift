@@ -60,25 +60,40 @@ struct FidelityTruthReader {
         let before = ReplayThread.cpuNs
         defer { cpuNs += ReplayThread.cpuNs - before }
         var slot = slots[worker]
-        // Out of the arrays while it is changed.
+        // Out of the arrays while they are changed.
         var arrivals: [LiveArrival] = []
         swap(&arrivals, &live[worker])
+        var spans: [PlannedSpanTruth] = []
+        /// Takes the spans of the slot in hand out, or puts them back.
+        func turn(_ arrivals: inout [LiveArrival], _ spans: inout [PlannedSpanTruth]) {
+            if slot < arrivals.count { swap(&spans, &arrivals[slot].spans) }
+        }
+        turn(&arrivals, &spans)
         defer {
+            turn(&arrivals, &spans)
             slots[worker] = slot
             swap(&arrivals, &live[worker])
         }
         for event in chunk.events {
             switch event.kind {
             case .begin:
+                turn(&arrivals, &spans)
                 slot = Int(event.operand)
                 while arrivals.count <= slot { arrivals.append(LiveArrival()) }
                 let head = chunk.heads[Int(event.value)]
                 arrivals[slot].index = head.index
                 arrivals[slot].startNs = head.startNs
-                arrivals[slot].spans.removeAll(keepingCapacity: true)
-            case .resume: slot = Int(event.operand)
-            case .finish:
+                turn(&arrivals, &spans)
+                spans.removeAll(keepingCapacity: true)
+            case .resume:
+                turn(&arrivals, &spans)
                 slot = Int(event.operand)
+                turn(&arrivals, &spans)
+            case .finish:
+                turn(&arrivals, &spans)
+                slot = Int(event.operand)
+                // `defer` turns once more, whatever is thrown.
+                defer { turn(&arrivals, &spans) }
                 try finish(&arrivals[slot])
             case .prepare:
                 pending[worker] = (
@@ -87,19 +102,16 @@ struct FidelityTruthReader {
                 )
             case .start, .startExtracted, .startLinked, .startSpecial, .forge:
                 let operation = try operation(of: event)
-                Self.start(
-                    event, operation, pending[worker], propagates: propagates,
-                    &arrivals[slot].spans)
-                arrivals[slot].spans[Int(event.span)].byteCount =
-                    sizes.bytes(ofShape: event.shape)
+                Self.start(event, operation, pending[worker], propagates: propagates, &spans)
+                spans[Int(event.span)].byteCount = sizes.bytes(ofShape: event.shape)
             case .end, .endLate:
-                arrivals[slot].spans[Int(event.span)].endNs = event.timeNs
+                spans[Int(event.span)].endNs = event.timeNs
             case .errorStatus:
-                arrivals[slot].spans[Int(event.span)].isError = true
-                arrivals[slot].spans[Int(event.span)].byteCount += sizes.bytes(of: event)
+                spans[Int(event.span)].isError = true
+                spans[Int(event.span)].byteCount += sizes.bytes(of: event)
             case .attributeText, .attributeInteger, .attributeDouble, .attributeBoolean,
                 .attributeBaggage, .event, .pastEvent, .exception:
-                arrivals[slot].spans[Int(event.span)].byteCount += sizes.bytes(of: event)
+                spans[Int(event.span)].byteCount += sizes.bytes(of: event)
             case .none, .inject, .injectForged, .baggage, .eventAttribute, .link: break
             }
         }

@@ -209,7 +209,8 @@ public final class ScenarioRun: Sendable {
                 let study = try fidelity.study(
                     truth, truthCPUNs: replay.truthCPUNs, sink: sink, cipher: replay.cipher,
                     books: report.record.ledger.sink)
-                report.add(study, runCPUNs: usage.cpuNs - usageBefore.cpuNs)
+                report.add(
+                    study, allCPUNs: ProcessUsage.now().cpuNs + (try sink.ledger().cpuNs))
                 report.add(
                     try DecisionTrial(
                         compiled, sampler: compiled.scenario.pipeline.sampler.sampler,

@@ -58,7 +58,7 @@ final class KeptSpanCollector {
 }
 
 extension KeptSpan {
-    /// Reads the identifier and the trace state of an encoded span.
+    /// Reads the identifier and the trace state of an encoded span, in whatever order its fields stand.
     init(encoded message: UnsafeRawBufferPointer) throws(WireError) {
         spanID = 0
         threshold = Self.noThreshold
@@ -193,10 +193,16 @@ struct KeptSpanList {
         append(UInt64(count))
         append(overflowCount)
         append(cpuNs)
-        for place in range {
-            let span = chunks[place / Self.chunkSpans][place % Self.chunkSpans]
-            append(span.spanID)
-            append(span.threshold)
+        var place = range.lowerBound
+        while place < range.upperBound {
+            let chunk = chunks[place / Self.chunkSpans]
+            let start = place % Self.chunkSpans
+            let end = min(chunk.count, start + range.upperBound - place)
+            for span in chunk[start..<end] {
+                append(span.spanID)
+                append(span.threshold)
+            }
+            place += end - start
         }
         return bytes
     }

@@ -211,6 +211,10 @@ struct ComparisonTests {
                 "tail keeps 100% of error traces, for 2.00 × the CPU and 2.00 × the memory"))
         #expect(text.contains("What tail gives up: it keeps only 20.0% of all spans"))
         #expect(text.contains("Nothing speaks for everything, limit"))
+        var other = comparison
+        for column in comparison.columns { other.hiddenColumns[column.metric] = column }
+        other.columns = []
+        #expect(ComparisonAdvice.text(of: other) == text, "whatever the table shows")
         let single = try SampleComparison.comparison(
             SampleComparison.result([.init(name: "one", cost: 1, recall: 1)]))
         #expect(ComparisonAdvice.text(of: single).isEmpty)

@@ -50,7 +50,8 @@ public enum ComparisonAdvice {
     }
 
     private static func column(_ metric: String, _ comparison: Comparison) -> ComparedColumn {
-        comparison.columns.first { $0.metric == metric }
+        // The axes may be of figures that the table does not show.
+        comparison.columns.first { $0.metric == metric } ?? comparison.hiddenColumns[metric]
             ?? ComparedColumn(metric: metric, unit: "1", better: .neither)
     }
 

@@ -196,7 +196,7 @@ public struct ComparisonPlot: Sendable {
         <desc id="description">\(Self.escaped(description))</desc>
         <style>
         svg { background: #ffffff; font: 13px system-ui, sans-serif }
-        text { fill: #1f2328 }
+        text { fill: #1f2328; paint-order: stroke; stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round }
         .heading { font-weight: 600; font-size: 15px }
         .grid { stroke: #e3e6ea } .axis { stroke: #6b7280 }
         .range { stroke: currentColor; stroke-opacity: .45 }
@@ -210,7 +210,7 @@ public struct ComparisonPlot: Sendable {
         .c4 { color: #bf2761 } .c5 { color: #6b5900 } .c6 { color: #0a7580 } .c7 { color: #5c636d }
         @media (prefers-color-scheme: dark) {
         svg { background: #0f1419 }
-        text { fill: #e6e9ed } .grid { stroke: #2a313a } .axis { stroke: #8b949e }
+        text { fill: #e6e9ed; stroke: #0f1419 } .grid { stroke: #2a313a } .axis { stroke: #8b949e }
         .best { color: #6cb2ff } .best circle { fill: #6cb2ff } .front { stroke: #6cb2ff }
         .dominated { color: #8b949e } .dominated circle { fill: #0f1419; stroke: #8b949e }
         .dominated text { fill: #a5adb8 }
