@@ -163,7 +163,7 @@ struct HeldPrefix {
         blocks &+= other.blocks
     }
 
-    /// Gives the first `count` blocks back, of more than there are.
+    /// Gives the first `count` blocks back; there must be more of them.
     mutating func releaseFirst(_ count: Int, to pool: inout TraceBlocks) {
         guard count > 0 else { return }
         var end = first

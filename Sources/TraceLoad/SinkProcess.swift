@@ -21,8 +21,8 @@ public enum SinkProcessError: Error, CustomStringConvertible {
 /// The receiver as a child process on a free loopback port, so that its cost is not the pipeline's.
 /// Its standard input is a pipe that only this process holds: when this process ends, whatever way,
 /// the sink reads the end of it and ends, too. One thread at a time.
+/// Safe because its fields are set before anyone else has it, and `stop` is called once.
 @safe public final class SinkProcess: @unchecked Sendable {
-    // Safe because its fields are set before anyone else has it, and `stop` is called once.
     private let processID: pid_t
     private let lifeline: Int32
     private var isStopped = false

@@ -3,8 +3,8 @@ import Glibc
 /// A value that threads take turns at, behind a pthread mutex, and may wait for others to change: the
 /// thread sanitizer does not see the lock of `Synchronization.Mutex` and would report every turn as a
 /// race. Any thread.
+/// Safe because `value` is only touched with the mutex held, and `mutex` and `changed` never move.
 @safe final class WorkerLock<Value>: @unchecked Sendable {
-    // Safe because `value` is only touched with the mutex held, and `mutex` and `changed` never move.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let changed: UnsafeMutablePointer<pthread_cond_t>
     private var value: Value

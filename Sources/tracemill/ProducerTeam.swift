@@ -119,8 +119,8 @@ final class ProducerTeam {
     }
 
     /// The rig in the hands of the one thread that drains.
+    /// Safe because one thread of the team calls `drain`, and the team's owner waits meanwhile.
     private final class Drainer: @unchecked Sendable {
-        // Safe because one thread of the team calls `drain`, and the team's owner waits meanwhile.
         private let rig: BenchRig
 
         init(_ rig: BenchRig) { self.rig = rig }

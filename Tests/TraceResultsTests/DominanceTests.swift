@@ -43,9 +43,6 @@ struct DominanceTests {
             let dominators = Dominance.dominators(of: points)
             let front = points.indices.filter { dominators[$0].isEmpty }
             #expect(!front.isEmpty)
-            // The charts find the same front in another way.
-            let places = ParetoFront.places(points.map { (cost: $0[0], gain: -$0[1]) })
-            #expect(Set(places) == Set(front))
             for index in points.indices {
                 #expect(Set(dominators[index]).isSubset(of: front))
                 #expect(

@@ -52,24 +52,6 @@ struct ReportStudyTests {
         #expect(LatencyCurve().values(at: [0.5]) == [0])
     }
 
-    @Test("the front holds the points that no other beats, twins both")
-    func pareto() {
-        let points: [(cost: Double, gain: Double)] = [
-            (5, 0.9), (1, 0.1), (2, 0.5), (3, 0.4), (2, 0.3), (5, 0.95), (.nan, 1), (9, 0.95),
-            (1, 0.1),
-        ]
-        #expect(ParetoFront.places(points) == [1, 8, 2, 5])
-        #expect(ParetoFront.places([]) == [])
-        // By definition: on the front exactly when nobody else is at least as good and once better.
-        for (place, point) in points.enumerated() where point.cost.isFinite {
-            let isBeaten = points.contains {
-                $0.cost <= point.cost && $0.gain >= point.gain
-                    && ($0.cost < point.cost || $0.gain > point.gain)
-            }
-            #expect(ParetoFront.places(points).contains(place) != isBeaten)
-        }
-    }
-
     @Test("groups: the base first, variants of a file, files of one variant, many files by variant")
     func groups() {
         #expect(study(SampleReport.gate()).groups.map(\.name) == ["base", "head"])

@@ -7,9 +7,9 @@ import TraceCore
 /// A growing buffer that JSON is written into, piece by piece. The caller sees to commas and brackets.
 ///
 /// Does not allocate once it has grown to the size of what is written.
+/// Safe because it is not copyable: whoever has it is the only one to touch its memory, and every
+/// write is preceded by `reserve`.
 @safe struct JSONWriter: ~Copyable, @unchecked Sendable {
-    // Safe because it is not copyable: whoever has it is the only one to touch its memory, and every
-    // write is preceded by `reserve`.
     private var memory: UnsafeMutableRawPointer?
     private var capacity = 0
     /// Bytes written.

@@ -4,9 +4,8 @@
 import Glibc
 
 /// State that threads change under one lock, and wait for.
-@safe
-final class Monitor<State: Sendable>: @unchecked Sendable {
-    // Safe because `state` is only touched with `mutex` held.
+/// Safe because `state` is only touched with `mutex` held.
+@safe final class Monitor<State: Sendable>: @unchecked Sendable {
     private var state: State
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
@@ -68,9 +67,8 @@ final class Monitor<State: Sendable>: @unchecked Sendable {
 }
 
 /// A thread of the operating system, joined by whoever started it.
-@safe
-final class SystemThread: @unchecked Sendable {
-    // Safe because `handle` is set before anyone else has the object, and joining happens once.
+/// Safe because `handle` is set before anyone else has the object, and joining happens once.
+@safe final class SystemThread: @unchecked Sendable {
     private let handle: pthread_t
 
     private final class Body {

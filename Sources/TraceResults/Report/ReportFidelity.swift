@@ -38,12 +38,14 @@ extension ReportStudy {
 
     private func fidelity(_ cost: String, _ gain: String, _ words: String) -> ReportFigure? {
         var points = groups.compactMap { group -> FidelityPoint? in
-            guard let x = group.median(cost), let y = group.median(gain) else { return nil }
+            guard let x = group.median(cost), let y = group.median(gain), x.isFinite, y.isFinite
+            else { return nil }
             return FidelityPoint(name: group.name, series: group.series, cost: x, gain: y)
         }
         guard points.count >= 2, let metric = metric(cost) else { return nil }
-        let front = ParetoFront.places(points.map { ($0.cost, $0.gain) })
-        for place in front { points[place].isOnFront = true }
+        let dominators = Dominance.dominators(of: points.map { [$0.cost, -$0.gain] })
+        for place in points.indices { points[place].isOnFront = dominators[place].isEmpty }
+        let front = points.filter(\.isOnFront).sorted { $0.cost < $1.cost }
         let costWords = ReportText.words(cost)
         var table = ReportTable(
             caption: "\(gain) against \(cost), medians of the runs",
@@ -62,9 +64,9 @@ extension ReportStudy {
             says:
                 "Share of \(words), against \(costWords): better is up and to the left; the dotted line "
                 + "joins the variants that no other beats.",
-            concludes: Self.conclusion(front.map { shown[$0] }, points, gain, cost, metric.unit),
+            concludes: Self.conclusion(front, points, gain, cost, metric.unit),
             legend: points.prefix(24).map { ($0.series, $0.name) }, table: table
-        ) { Self.draw(shown, front.map { shown[$0] }, $0, cost, metric.unit, gain) }
+        ) { Self.draw(shown, front, $0, cost, metric.unit, gain) }
     }
 
     private static func conclusion(
