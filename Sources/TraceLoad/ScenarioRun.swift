@@ -32,8 +32,9 @@ public struct RunOptions: Sendable {
     public var pages: any PageSource = MappedPageSource()
     /// Bytes that are taken from there now; nil where nobody keeps count.
     public var heldBytesOfPages: (@Sendable () -> UInt64)?
-    /// Steps of extra work for each span on the exporter's thread: what a self-test of a gate looks for.
-    public var extraWorkPerSpan = 0
+    /// Extra work on the exporter's thread, as a share of all other processor time: what a self-test of a
+    /// gate looks for.
+    public var extraWorkShare = 0.0
     /// This program, which is its own sink.
     public var executable = "/proc/self/exe"
     /// Called about four times a second while the run goes on, on a thread of the run's own.

@@ -101,9 +101,9 @@ struct GateCommand: ParsableCommand {
     @Option(help: .hidden)
     var calibrationShare = 1.0
 
-    /// For `selftest` and tests: extra work for each span of the head.
+    /// For tests: extra work in the head, as a share of its other processor time.
     @Option(help: .hidden)
-    var injectHead: Int?
+    var injectHead: Double?
 
     func validate() throws {
         if let rounds, !(1...GateSettings.roundsMax).contains(rounds) {

@@ -102,9 +102,9 @@ struct RunCommand: ParsableCommand {
     @Flag(name: .shortAndLong, help: "No progress on standard error.")
     var quiet = false
 
-    /// For `selftest`: steps of extra work for each span, on the exporter's thread.
+    /// For `selftest`: extra work on the exporter's thread, as a share of all other processor time.
     @Option(help: .hidden)
-    var extraWork = 0
+    var extraWork = 0.0
 
     func validate() throws {
         if let workers, !(1...256).contains(workers) {
@@ -115,6 +115,9 @@ struct RunCommand: ParsableCommand {
             throw ValidationError(
                 "--traces and --duration both say how long the measured part is: leave one of them out"
             )
+        }
+        guard (0...10).contains(extraWork) else {
+            throw ValidationError("--extra-work \(extraWork): write a share from 0 to 10")
         }
         if let rate, !(rate >= 0.001 && rate <= 1e7) {
             throw ValidationError("--rate \(rate): write traces a second, from 0.001 to 10000000")
@@ -144,7 +147,7 @@ struct RunCommand: ParsableCommand {
         options.verifies = verify
         options.sinkFaults = faults
         options.clock = clock.source
-        options.extraWorkPerSpan = extraWork
+        options.extraWorkShare = extraWork
         options.allocatedBytesOfThread = { Heap.allocatedBytesOfThread() }
         if let pages = ArenaPageSource() {
             options.pages = pages

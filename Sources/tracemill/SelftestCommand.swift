@@ -10,9 +10,9 @@ struct SelftestCommand: ParsableCommand {
         abstract: "How often does the gate cry wolf on this machine, and what does it find?",
         discussion: """
             --aa runs whole gates of this program against itself: every regression found is a
-            false alarm. --inject runs gates whose head does so much more work for each span
-            (processor time on the exporter's thread, calibrated beforehand): every one not
-            found is a miss. Rates come with their exact 95% intervals. The state file keeps
+            false alarm. --inject runs gates whose head does so much more work (a share of all
+            its other processor time, spent on the exporter's thread and held by measuring):
+            every one not found is a miss. Rates come with their exact 95% intervals. The state file keeps
             every gate: the same command line goes on where it was stopped.
 
             EXAMPLES
@@ -26,7 +26,7 @@ struct SelftestCommand: ParsableCommand {
     var aa = 0
 
     @Option(
-        name: [.customLong("inject")], help: "Extra work for each span, such as 10%; repeatable.")
+        name: [.customLong("inject")], help: "Extra work in the head, such as 10%; repeatable.")
     var injections: [String] = []
 
     @Option(help: "Gates for each --inject, in all (1-10000).")

@@ -4,10 +4,6 @@ import TraceResults
 
 /// Runs the gates of a self-test, one after the other, keeping each as it ends.
 final class SelftestSession {
-    /// Steps of the calibrating injection: large enough to be seen in one run.
-    private static let pilotSteps = 400
-    private static let pilotPairs = 5
-
     private let command: SelftestCommand
     private let shares: [Double]
     private let scenario: Scenario
@@ -66,7 +62,6 @@ final class SelftestSession {
         let stopping = stopping
         let signals = SignalWatch { stopping.stop($0) }
         defer { signals.stop() }
-        if !shares.isEmpty, state.costPerStep == nil { try calibrate() }
         for share in (command.aa > 0 ? [0.0] : []) + shares {
             let wanted = share == 0 ? command.aa : command.trials
             while stopping.code == nil, state.trials(injecting: share).count < wanted {
@@ -80,8 +75,7 @@ final class SelftestSession {
     private func trial(_ share: Double, number: Int, of wanted: Int) throws {
         var random = SystemRandomNumberGenerator()
         let orderSeed = UInt64.random(in: .min ... .max, using: &random)
-        let result = try collect(
-            steps: try steps(for: share), rounds: command.rounds, orderSeed: orderSeed)
+        let result = try collect(share, orderSeed: orderSeed)
         guard stopping.code == nil else { return }
         let report = GateJudge.report(on: result)
         guard let row = report.rows.first else { return }
@@ -101,67 +95,32 @@ final class SelftestSession {
             to: STDERR_FILENO)
     }
 
-    /// Steps for each span that cost this share of a span.
-    private func steps(for share: Double) throws -> Int {
-        guard share > 0 else { return 0 }
-        guard let plain = state.plainCost, let step = state.costPerStep, step > 0 else {
-            throw CommandFailure(
-                message:
-                    "the extra work could not be calibrated: its cost was lost in the noise. Use a "
-                    + "longer scenario, or a quieter machine", code: .inconclusive)
-        }
-        return max(1, Int((share * plain / step).rounded()))
-    }
-
-    /// What a step of extra work costs, in the budget's own metric, by the median of pairs.
-    private func calibrate() throws {
-        let result = try collect(
-            steps: Self.pilotSteps, rounds: Self.pilotPairs, orderSeed: 1)
-        guard stopping.code == nil else { return }
-        func values(_ variant: String) -> [Double] {
-            result.runs.filter { $0.variant == variant && $0.valid }
-                .compactMap { $0.metrics[budget.metric]?.value }
-        }
-        let (base, head) = (values("base"), values("head"))
-        guard !base.isEmpty, !head.isEmpty else {
-            throw CommandFailure(
-                message: "no run of the calibration was valid: \(result.runs.first?.reason ?? "")",
-                code: .invalidRun)
-        }
-        let plain = OrderStatistics.median(base)
-        state.plainCost = plain
-        state.costPerStep = (OrderStatistics.median(head) - plain) / Double(Self.pilotSteps)
-        try state.write(to: command.state)
-    }
-
     /// A gate's result: this program on both sides, the head with extra work.
-    private func collect(steps: Int, rounds: Int, orderSeed: UInt64) throws -> RunResult {
+    private func collect(_ share: Double, orderSeed: UInt64) throws -> RunResult {
         let arms = [ArmFacts.Role.base, .head].map { role -> RunArm in
             var facts = ArmFacts()
             facts.role = role
             facts.variant = role.rawValue
             // Both are told so, or the head's command line would be longer.
-            let work = role == .head ? steps : 0
-            let digits = String(work)
-            let padded = String(repeating: "0", count: max(0, 9 - digits.count)) + digits
+            let work = NumberText.fixed(role == .head ? share : 0, decimals: 6)
             return RunArm(
                 name: role.rawValue, program: folder.copy(of: role),
-                arguments: ["--extra-work", padded], facts: facts)
+                arguments: ["--extra-work", work], facts: facts)
         }
         let collector = RunCollector(
             arms: arms, scenarioPath: scenarioPath, commonArguments: command.pass.arguments,
             timeoutNs: command.pass.timeoutNs(for: scenario), orderSeed: orderSeed,
             calibrationShare: command.calibrationShare, folder: folder, stopping: stopping,
             onProgress: { _ in })
-        try collector.collect(first: 0, count: rounds)
+        try collector.collect(first: 0, count: command.rounds)
         var result = RunResult()
         result.environment = HostReader().environment()
         if let scenario = collector.scenario { result.scenario = scenario }
         result.design.kind = .paired
         result.design.orderSeed = orderSeed
-        result.design.rounds = rounds
+        result.design.rounds = command.rounds
         result.design.budgets = [budget]
-        result.design.looks = [rounds]
+        result.design.looks = [command.rounds]
         result.design.arms = collector.arms.map(\.facts)
         result.runs = collector.runs
         return result

@@ -17,9 +17,9 @@ struct SelftestTrial: Codable {
     var isFit: Bool
 }
 
-/// The state file, `tracemill.selftest/1`.
+/// The state file, `tracemill.selftest/2`.
 struct SelftestState: Codable {
-    static let currentSchema = "tracemill.selftest/1"
+    static let currentSchema = "tracemill.selftest/2"
 
     var schema = SelftestState.currentSchema
     /// What must be the same for gates to be counted together.
@@ -27,10 +27,6 @@ struct SelftestState: Codable {
     var budget: String
     var rounds: Int
     var machine: String
-    /// What a run costs without extra work, in the budget's metric.
-    var plainCost: Double?
-    /// What one step of extra work for each span adds to it.
-    var costPerStep: Double?
     var trials: [SelftestTrial] = []
 
     /// The gates with this share.

@@ -125,7 +125,7 @@ struct GateTests {
         let folder = try Folder(Self.scenario(stages: "{duration: 1s, rate: 400}"))
         // Far more work than spans cost, so that a busy machine cannot hide it.
         let command = try folder.pairs([
-            "--rounds", "6", "--inject-head", "60000", "--budget", "cpuNsPerSpan regress 5%",
+            "--rounds", "6", "--inject-head", "3", "--budget", "cpuNsPerSpan regress 5%",
         ])
         #expect(command.exitCode == 1, "\(command.errors) \(command.output)")
         #expect(try rows(command).first?["verdict"] as? String == "REGRESSED")
@@ -431,7 +431,7 @@ struct GateTests {
     func adaptive() throws {
         let folder = try Folder(Self.scenario(stages: "{duration: 1s, rate: 400}"))
         let command = try folder.pairs([
-            "--adaptive", "--confirm", "--inject-head", "60000", "--budget",
+            "--adaptive", "--confirm", "--inject-head", "3", "--budget",
             "cpuNsPerSpan regress 5%",
         ])
         #expect(command.exitCode == 1, "\(command.errors) \(command.output)")
