@@ -11,13 +11,17 @@ ARGS ?=
 # Swift, and cheaper calls into the runtime.
 RELEASE = -c release --static-swift-stdlib --jobs $(JOBS)
 TRACEMILL = .build/release/tracemill
+# The commit goes into the program as its ELF build ID, behind the letters "tracemill", and from there into
+# result files: make build COMMIT=… where git cannot tell.
+COMMIT ?= $(shell .ci/commit)
+BUILD_ID = $(addprefix -Xlinker --build-id=0x74726163656d696c6c,$(COMMIT))
 SOURCES = find $(wildcard Package.swift Sources Tests Benchmarks Examples) -name '*.swift' \
 	-not -path '*/Generated/*' -not -path '*/.build*' -print0
 
 .DEFAULT_GOAL := help
 .PHONY: help install build run compare gate gate-baseline scenarios faults schema test report-test tsan fuzz lint format bench \
 	bench-instructions bench-runtime-calls \
-	benchmarks shop shop-test interop bench-peers bench-peers-test otlp-definition clean
+	benchmarks shop shop-test interop ci-examples bench-peers bench-peers-test otlp-definition clean
 
 help: ## List the targets
 	@echo 'make TARGET [ARGS="…"] [SCENARIO=file] [JOBS=n]'
@@ -27,7 +31,7 @@ install: ## Install the system libraries that are missing (libcurl, libdeflate, 
 	@.ci/install
 
 build: install ## Build .build/release/tracemill
-	$(SWIFT) build $(RELEASE) --product tracemill
+	$(SWIFT) build $(RELEASE) --product tracemill $(BUILD_ID)
 
 run: build ## Run a scenario (SCENARIO, by default scenarios/checkout.yaml)
 	$(TRACEMILL) run $(SCENARIO) $(ARGS)
@@ -109,6 +113,9 @@ shop-test: install ## Run the example's tests, in a package of its own
 
 interop: install ## Compare with Python's OpenTelemetry packages (pip brings them; ARGS="--seed 2")
 	@SWIFT="$(SWIFT)" JOBS="$(JOBS)" Tests/interop/run $(ARGS)
+
+ci-examples: build ## Carry out the workflows of Examples/ci step by step, hold them against the published schemas
+	@Tests/ci-examples/run $(TRACEMILL) $(ARGS)
 
 bench-peers: build ## The same work through other SDKs, in one table (ROUNDS=5 ONLY=python,go)
 	@Benchmarks/peers/run --tracemill $(TRACEMILL) $(if $(ROUNDS),--rounds $(ROUNDS)) \

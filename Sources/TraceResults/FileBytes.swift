@@ -10,7 +10,7 @@ enum FileBytes {
         case tooLarge(byteCount: Int)
     }
 
-    /// The bytes of a file, at most `limit` of them.
+    /// The bytes of a file; more than `limit` of them are an error.
     static func read(_ path: String, atMost limit: Int) throws(Failure) -> [UInt8] {
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw failure() }
@@ -29,6 +29,25 @@ enum FileBytes {
             bytes.append(contentsOf: piece.prefix(count))
             guard bytes.count <= limit else { throw .tooLarge(byteCount: bytes.count) }
         }
+    }
+
+    /// The first bytes of a file, fewer of a shorter one; nil when it cannot be read.
+    static func beginning(of path: String, count: Int) -> [UInt8]? {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: count)
+        var filled = 0
+        while filled < count {
+            let read = unsafe bytes.withUnsafeMutableBytes { buffer in
+                unsafe Glibc.read(descriptor, buffer.baseAddress! + filled, count - filled)
+            }
+            if read < 0, errno == EINTR { continue }
+            guard read >= 0 else { return nil }
+            if read == 0 { break }
+            filled += read
+        }
+        return Array(bytes.prefix(filled))
     }
 
     /// The text of a small file; nil when it cannot be read.

@@ -105,7 +105,7 @@ final class CompareSession {
 
     private func result() -> RunResult {
         var result = RunResult()
-        result.tool = ToolFacts.current(version: Build.version, commit: "")
+        result.tool = ToolFacts.current(version: Build.version, commit: Build.commit)
         result.environment = HostReader().environment()
         result.scenario = ScenarioFacts(scenario)
         result.design.kind = .interleaved

@@ -125,7 +125,7 @@ final class GateSession {
     /// What was collected so far as a result.
     private func result(confirmsFrom: Int? = nil) -> RunResult {
         var result = RunResult()
-        result.tool = ToolFacts.current(version: Build.version, commit: "")
+        result.tool = ToolFacts.current(version: Build.version, commit: Build.commit)
         result.environment = HostReader().environment()
         if let scenario = collector.scenario {
             result.scenario = scenario

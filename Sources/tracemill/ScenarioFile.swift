@@ -56,17 +56,19 @@ enum ResultPath {
     }
 
     /// Makes the folder where it is missing, and sees that a file can be made in it.
-    static func check(_ path: String) throws {
+    ///
+    /// - Parameter option: what the place was named with.
+    static func check(_ path: String, option: String = "--output") throws {
         let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
         if unsafe !folder.isEmpty && access(folder, F_OK) != 0 && mkdir(folder, 0o777) != 0 {
             throw CommandFailure.usage(
                 "cannot make the results folder \(folder): \(reason); write another place with "
-                    + "--output FILE")
+                    + "\(option) FILE")
         }
         if unsafe access(folder.isEmpty ? "/" : folder, W_OK | X_OK) != 0 {
             throw CommandFailure.usage(
                 "cannot write to the results folder \(folder): \(reason); write another place with "
-                    + "--output FILE")
+                    + "\(option) FILE")
         }
     }
 
@@ -78,7 +80,7 @@ enum RunDocument {
     /// - Parameter scenario: as its file has it, whichever variant ran: variants of one file compare.
     static func result(_ record: RunRecord, of scenario: Scenario) -> RunResult {
         var result = RunResult()
-        result.tool = ToolFacts.current(version: Build.version, commit: "")
+        result.tool = ToolFacts.current(version: Build.version, commit: Build.commit)
         result.scenario = ScenarioFacts(scenario)
         result.environment = HostReader().environment()
         result.design.kind = .single

@@ -31,7 +31,7 @@ struct Tracemill: ParsableCommand {
               4 invalid run (a span unaccounted for) · 70 internal error
               130, 143 interrupted
             """,
-        version: "tracemill \(Build.version)",
+        version: Build.text,
         subcommands: [
             RunCommand.self, SinkCommand.self, TraceCommand.self, ValidateCommand.self,
             TopologyCommand.self, CompareCommand.self, GateCommand.self, SelftestCommand.self,
@@ -44,25 +44,48 @@ struct Tracemill: ParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         do {
             var command = try parseAsRoot()
+            #if DEBUG
+                if unsafe getenv("TRACEMILL_MUTANT").map({ unsafe String(cString: $0) }) == "throw"
+                {
+                    throw InjectedDefect()
+                }
+            #endif
             try command.run()
         } catch let failure as CommandFailure {
             failure.exit()
         } catch {
             let code = exitCode(for: error)
-            guard code.isSuccess else {
-                // The parser's own errors are errors of usage; it would exit with 64 or 1.
-                Output.error(fullMessage(for: error))
-                Glibc.exit(TraceResults.ExitCode.usage.rawValue)
+            if code.isSuccess {
+                Output.line(fullMessage(for: error))
+                Glibc.exit(0)
             }
-            Output.line(fullMessage(for: error))
-            Glibc.exit(0)
+            // The parser's own errors are errors of usage, with which it would exit with 64. Every other
+            // error is caught where it can happen and says what to do: one that comes up to here is a defect.
+            guard code == .validationFailure else {
+                Output.error(
+                    "internal error: \(TerminalText.neutralised("\(error)")). This is a defect of "
+                        + "tracemill: please report it with the command line and the version")
+                Glibc.exit(TraceResults.ExitCode.internalError.rawValue)
+            }
+            Output.error(fullMessage(for: error))
+            Glibc.exit(TraceResults.ExitCode.usage.rawValue)
         }
     }
 }
 
+#if DEBUG
+    /// An error that nobody expects, thrown on purpose.
+    private struct InjectedDefect: Error {}
+#endif
+
 /// What was built.
 enum Build {
     static let version = TelemetrySDK.version
+    /// The commit it was built from; empty when the build does not say.
+    static var commit: String { BuildCommit.current }
+    static var text: String {
+        "tracemill \(version)" + (commit.isEmpty ? "" : ", commit \(commit)")
+    }
 }
 
 /// The end of a command: what to say, and the exit code.

@@ -72,6 +72,20 @@ struct BadInputTests {
         #expect(command.output.contains("tracemill"))
     }
 
+    #if DEBUG
+        @Test("70: an error that nobody expected is a defect, and says so")
+        func defect() throws {
+            let scratch = try Scratch()
+            let file = try scratch.file("shop.yaml", Scenarios.shop())
+            let command = try Command.run(
+                ["run", file.path, "--quiet"], environment: ["TRACEMILL_MUTANT": "throw"],
+                folder: scratch.url)
+            #expect(command.exitCode == 70)
+            #expect(command.errors.contains("internal error: InjectedDefect"), "\(command.errors)")
+            #expect(scratch.fileNames == ["shop.yaml"])
+        }
+    #endif
+
     @Test("refuses a results folder that cannot be written before it makes any load")
     func unwritableResults() throws {
         let scratch = try Scratch()
