@@ -147,6 +147,9 @@ struct GateCommand: ParsableCommand {
     }
 
     func run() throws {
+        let outputs = GateOutput(
+            json: json, markdown: markdown, junit: junit, csv: csv, html: html)
+        try outputs.check()
         let report: GateReport
         var resultPath = results
         if let results {
@@ -160,8 +163,6 @@ struct GateCommand: ParsableCommand {
             report = try session.run()
             resultPath = session.resultPath
         }
-        let outputs = GateOutput(
-            json: json, markdown: markdown, junit: junit, csv: csv, html: html)
         try outputs.write(report, resultPath: resultPath)
         guard report.exitCode == .pass else {
             throw CommandFailure(message: nil, code: report.exitCode)

@@ -11,6 +11,14 @@ struct GateOutput {
     var csv: String?
     var html: String?
 
+    /// Sees that every file has a place to go, before minutes of runs.
+    func check() throws {
+        let places = [
+            ("--markdown", markdown), ("--junit", junit), ("--csv", csv), ("--html", html),
+        ]
+        for case (let option, let path?) in places { try ResultPath.check(path, option: option) }
+    }
+
     /// Says everything; the exit code is the caller's.
     func write(_ report: GateReport, resultPath: String?) throws {
         let files: [(path: String?, text: String)] = [

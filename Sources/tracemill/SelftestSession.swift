@@ -51,7 +51,7 @@ final class SelftestSession {
         let fresh = SelftestState(
             scenarioSHA256: digest, budget: "\(budget.metric) \(budget.text(unit: ""))",
             rounds: command.rounds, machine: "\(hard.cpuCount) × \(hard.cpuModel)")
-        try ResultPath.check(command.state)
+        try ResultPath.check(command.state, option: "--state")
         state = try SelftestState.resumed(from: command.state, fresh: fresh)
         program = try folder.program("/proc/self/exe", as: "base").path
         _ = try folder.program("/proc/self/exe", as: "head")

@@ -172,6 +172,17 @@ struct GateJudgeTests {
         #expect(report.findings.contains { $0.contains("the receiver was gone") })
     }
 
+    @Test("a run that is over sooner broke off, unless it did all the work of the others")
+    func short() throws {
+        for (traces, code) in [(100, ExitCode.invalidRun), (300, .pass)] as [(UInt64, ExitCode)] {
+            var result = SampleGate.result()
+            for index in result.runs.indices { result.runs[index].load.achievedTraces = 300 }
+            result.runs[5].load.durationNs /= 5
+            result.runs[5].load.achievedTraces = traces
+            #expect(judged(result).exitCode == code, "\(traces) of 300 traces")
+        }
+    }
+
     @Test("a frozen counter, a broken law, a signal, open books: the run is invalid")
     func books() throws {
         let changes: [(inout RunRecord) -> Void] = [

@@ -131,8 +131,10 @@ public struct GateReport: Sendable, Equatable {
             rows.contains { $0.isAdvisory && $0.verdict != .pass }
                 ? "PASS (advisory rows did not)" : "PASS"
         case .regression:
-            rows.contains { $0.verdict == .regressed && $0.budget.rule == .regress }
-                ? "REGRESSED" : "BROKEN"
+            // The gravest of the rows' words.
+            ["REGRESSED", "BROKEN"].first { word in
+                rows.contains { $0.label == word && !$0.isAdvisory }
+            } ?? "CHANGED"
         case .usage: "ERROR"
         case .inconclusive: "INCONCLUSIVE"
         case .invalidRun: "INVALID"

@@ -75,12 +75,17 @@ struct GateSamples {
         return nil
     }
 
-    /// A run that ended early compares with nothing, whatever ended it.
+    /// A run that ended early compares with nothing, whatever ended it. One that is as quick because the machine
+    /// was free for a moment has done all the others' work.
     private mutating func dropShortRuns() {
         let lengths = (base + head).map { Double($0.load.durationNs) }
         guard lengths.count > 1 else { return }
         let usual = OrderStatistics.median(lengths)
-        func isShort(_ run: RunRecord) -> Bool { Double(run.load.durationNs) < usual / 4 }
+        let traces = OrderStatistics.median((base + head).map { Double($0.load.achievedTraces) })
+        func isShort(_ run: RunRecord) -> Bool {
+            let isWhole = traces > 0 && Double(run.load.achievedTraces) >= traces
+            return Double(run.load.durationNs) < usual / 4 && !isWhole
+        }
         for run in base + head where isShort(run) {
             let length = NumberText.duration(ns: Double(run.load.durationNs))
             invalid.append(

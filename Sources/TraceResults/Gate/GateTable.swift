@@ -106,8 +106,8 @@ public struct GateTable: Sendable {
             return TerminalText.rightAligned(cut, columns: width)
         }
         return "  "
-            + TerminalText.fitted(TerminalText.neutralised(metric), columns: 19) + cell(base, 9)
-            + cell(head, 9) + cell(change, 24) + cell(pairs, 6) + cell(budget, 11)
+            + TerminalText.fitted(TerminalText.neutralised(metric), columns: 18) + cell(base, 9)
+            + cell(head, 9) + cell(change, 24) + cell(pairs, 6) + cell(budget, 12)
     }
 
     private func coloured(_ text: String, _ code: ExitCode) -> String {
