@@ -1,4 +1,4 @@
-// A history as a drawing: each series a chart, in one SVG file.
+// A history as drawings: each series a chart, in an SVG file or among the charts of a report.
 
 import TraceResults
 
@@ -6,9 +6,6 @@ extension HistorySeries {
     /// The series as a chart.
     public var chart: CourseChart {
         let unit = unit
-        func shown(_ value: Double) -> String {
-            isExact ? FigureText.exactValue(value) : FigureText.value(value, unit: unit)
-        }
         let course =
             changes.isEmpty
             ? "No change of level in \(FigureText.count(points.count, "result file"))."
@@ -37,7 +34,13 @@ extension HistorySeries {
             })
     }
 
-    private func label(_ index: Int) -> String {
+    /// A value of the figure, to its last digit where every digit counts.
+    func shown(_ value: Double) -> String {
+        isExact ? FigureText.exactValue(value) : FigureText.value(value, unit: unit)
+    }
+
+    /// The file's commit, its day where the commit is unknown.
+    func label(_ index: Int) -> String {
         let point = points[index]
         return point.commit.isEmpty
             ? String(HistoryTable.time(point.measuredAt).prefix(10))

@@ -37,6 +37,7 @@ extension HistoryDatabase {
     private static func insert(
         _ variant: HistoryVariant, of file: Int64, into database: Database
     ) throws {
+        let origin = variant.origin
         try database.execute(
             sql: """
                 INSERT INTO variant (file, name, measuredAt, commitID, version, buildMode,
@@ -44,9 +45,9 @@ extension HistoryDatabase {
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                file, variant.name, variant.measuredAt, variant.commit, variant.version,
-                variant.buildMode, variant.scenarioSHA256, variant.machine, variant.machineText,
-                variant.runs,
+                file, origin.variant, origin.measuredAt, origin.commit, origin.version,
+                origin.buildMode, origin.scenarioSHA256, origin.machine, origin.machineText,
+                origin.runs,
             ])
         let number = database.lastInsertedRowID
         let statement = try database.makeStatement(
@@ -95,15 +96,7 @@ public struct HistoryRow: Sendable, Equatable {
     public var path: String
     public var scenario: String
     public var seed: String
-    public var variant: String
-    public var measuredAt: String
-    public var commit: String
-    public var version: String
-    public var buildMode: String
-    public var scenarioSHA256: String
-    public var machine: String
-    public var machineText: String
-    public var runs: Int
+    public var origin: HistoryOrigin
     public var runsLeftOut: Int
     public var figures: Int
 
@@ -111,15 +104,11 @@ public struct HistoryRow: Sendable, Equatable {
         path = row["path"]
         scenario = row["scenario"]
         seed = row["seed"]
-        variant = row["name"]
-        measuredAt = row["measuredAt"]
-        commit = row["commitID"]
-        version = row["version"]
-        buildMode = row["buildMode"]
-        scenarioSHA256 = row["scenarioSHA256"]
-        machine = row["machine"]
-        machineText = row["machineText"]
-        runs = row["runs"]
+        origin = HistoryOrigin(
+            variant: row["name"], measuredAt: row["measuredAt"], commit: row["commitID"],
+            version: row["version"], buildMode: row["buildMode"],
+            scenarioSHA256: row["scenarioSHA256"], machine: row["machine"],
+            machineText: row["machineText"], runs: row["runs"])
         runsLeftOut = row["runsLeftOut"]
         figures = row["figures"]
     }

@@ -21,14 +21,19 @@ public enum HistoryDocument {
             "schema": schema,
             "files": .array(
                 rows.map { row in
-                    .object([
+                    let origin = row.origin
+                    return .object([
                         "path": .string(row.path), "scenario": .string(row.scenario),
-                        "seed": .string(row.seed), "variant": .string(row.variant),
-                        "measuredAt": .string(row.measuredAt), "commit": .string(row.commit),
-                        "version": .string(row.version), "buildMode": .string(row.buildMode),
-                        "scenarioSHA256": .string(row.scenarioSHA256),
-                        "machine": .string(row.machine), "machineText": .string(row.machineText),
-                        "runs": .integer(Int64(row.runs)),
+                        "seed": .string(row.seed),
+                        "variant": .string(origin.variant),
+                        "measuredAt": .string(origin.measuredAt),
+                        "commit": .string(origin.commit),
+                        "version": .string(origin.version),
+                        "buildMode": .string(origin.buildMode),
+                        "scenarioSHA256": .string(origin.scenarioSHA256),
+                        "machine": .string(origin.machine),
+                        "machineText": .string(origin.machineText),
+                        "runs": .integer(Int64(origin.runs)),
                         "runsLeftOut": .integer(Int64(row.runsLeftOut)),
                         "figures": .integer(Int64(row.figures)),
                     ])

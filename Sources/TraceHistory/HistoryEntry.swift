@@ -21,7 +21,7 @@ public struct HistoryEntry: Sendable, Equatable {
     /// Everything a history keeps of a result.
     ///
     /// - Parameters:
-    ///   - commit: the commit that was measured, where the file does not say. Not for the base of a
+    ///   - commit: the commit that was measured, instead of what the file says. Not for the base of a
     ///     gate that compared two programs: that was another one.
     ///   - at: the time it is to stand at, RFC 3339 in UTC, instead of when it ran.
     /// - Throws: ``HistoryError/noValidRun(path:reason:)``.
@@ -51,10 +51,8 @@ public struct HistoryEntry: Sendable, Equatable {
                 name: name, tool: arm?.tool ?? result.tool,
                 scenarioSHA256: arm?.scenarioSHA256 ?? result.scenario.sha256,
                 environment: arm?.environment ?? result.environment, runs: runs)
-            if variant.commit.isEmpty, !(twoPrograms && arm?.role == .base) {
-                variant.commit = commit ?? ""
-            }
-            if let time { variant.measuredAt = time }
+            if let commit, !(twoPrograms && arm?.role == .base) { variant.origin.commit = commit }
+            if let time { variant.origin.measuredAt = time }
             variants.append(variant)
         }
         guard !variants.isEmpty else {
@@ -62,15 +60,15 @@ public struct HistoryEntry: Sendable, Equatable {
         }
     }
 
-    private static func trimmed(_ name: String) -> String {
+    static func trimmed(_ name: String) -> String {
         String(name.reversed().drop(while: \.isWhitespace).reversed())
     }
 }
 
-/// One variant of a result file.
-public struct HistoryVariant: Sendable, Equatable {
-    /// Its name; `default` where the scenario has none.
-    public var name: String
+/// What was measured, when, by which program and where: what a history says of a variant beside its figures.
+public struct HistoryOrigin: Sendable, Equatable {
+    /// The variant's name; `default` where the scenario has none.
+    public var variant: String
     /// When its first run began: RFC 3339, UTC.
     public var measuredAt: String
     /// The commit it was built from; empty when unknown.
@@ -87,22 +85,24 @@ public struct HistoryVariant: Sendable, Equatable {
     public var machineText: String
     /// Runs that count.
     public var runs: Int
-    /// Every figure of them, by name.
+}
+
+/// One variant of a result file.
+public struct HistoryVariant: Sendable, Equatable {
+    /// Where its figures come from.
+    public var origin: HistoryOrigin
+    /// Every figure of its runs, by name.
     public var figures: [String: HistoryFigure]
 
     init(
         name: String, tool: ToolFacts, scenarioSHA256: String, environment: EnvironmentFacts,
         runs: [RunRecord]
     ) {
-        self.name = name
-        measuredAt = runs.map(\.startedAt).min() ?? ""
-        commit = tool.commit
-        version = tool.version
-        buildMode = tool.buildMode
-        self.scenarioSHA256 = scenarioSHA256
-        machine = environment.hard.fingerprint
-        machineText = environment.hard.text
-        self.runs = runs.count
+        origin = HistoryOrigin(
+            variant: name, measuredAt: runs.map(\.startedAt).min() ?? "", commit: tool.commit,
+            version: tool.version, buildMode: tool.buildMode, scenarioSHA256: scenarioSHA256,
+            machine: environment.hard.fingerprint, machineText: environment.hard.text,
+            runs: runs.count)
         figures = [:]
         for metric in Set(runs.flatMap(\.metrics.keys)) {
             let found = runs.compactMap { $0.trustedMetric(metric) }

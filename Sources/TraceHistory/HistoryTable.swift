@@ -25,14 +25,16 @@ public struct HistoryTable {
                     ]))
         ]
         for row in rows {
+            let origin = row.origin
             lines.append(
                 Self.line([
-                    Self.time(row.measuredAt), Self.commit(row.commit, row.version), row.scenario,
-                    row.variant, row.buildMode, row.machine, String(row.runs),
+                    Self.time(origin.measuredAt), Self.commit(origin.commit, origin.version),
+                    row.scenario, origin.variant, origin.buildMode, origin.machine,
+                    String(origin.runs),
                     row.runsLeftOut == 0 ? "" : String(row.runsLeftOut),
                 ]))
         }
-        for machine in Set(rows.map { "\($0.machine)  \($0.machineText)" }).sorted() {
+        for machine in Set(rows.map(\.origin).map { "\($0.machine)  \($0.machineText)" }).sorted() {
             lines.append(style.dim("  machine " + TerminalText.neutralised(machine)))
         }
         return lines.joined(separator: "\n") + "\n"

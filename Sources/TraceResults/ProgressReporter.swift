@@ -11,10 +11,10 @@ public struct ProgressSnapshot: Sendable, Equatable {
     public var elapsedNs: UInt64 = 0
     /// How long the phase takes; nil when nobody knows.
     public var totalNs: UInt64?
-    /// Traces started a second, lately.
-    public var tracesPerS = 0.0
-    /// Spans started a second, lately.
-    public var spansPerS = 0.0
+    /// Traces started a second, lately; nil before there was time to tell.
+    public var tracesPerS: Double?
+    /// Spans started a second, lately; nil likewise.
+    public var spansPerS: Double?
     /// Spans acknowledged so far.
     public var acknowledgedSpans: UInt64 = 0
     /// Spans waiting in the queue.
@@ -121,11 +121,11 @@ public struct ProgressReporter {
         let head = snapshot.phase.isEmpty || snapshot.phase == "run" ? "" : snapshot.phase + " "
         return [
             name, TerminalText.neutralised(head) + time + " s",
-            "\(NumberText.compact(snapshot.tracesPerS)) traces/s",
-            "\(NumberText.compact(snapshot.spansPerS)) spans/s",
+            snapshot.tracesPerS.map { "\(NumberText.compact($0)) traces/s" },
+            snapshot.spansPerS.map { "\(NumberText.compact($0)) spans/s" },
             "acked \(NumberText.compact(Double(snapshot.acknowledgedSpans)))",
             "queue \(NumberText.compact(Double(snapshot.queuedSpans)))",
             "drops \(NumberText.grouped(snapshot.droppedSpans))",
-        ].joined(separator: "  ")
+        ].compactMap(\.self).joined(separator: "  ")
     }
 }

@@ -110,6 +110,9 @@ struct CompareCommand: ParsableCommand {
     @Option(help: "Also draw a plot into this file (SVG).")
     var svg: String?
 
+    @Option(help: "Also write a page with charts to this file, as `tracemill report` does.")
+    var html: String?
+
     @Flag(name: .shortAndLong, help: "No progress on standard error.")
     var quiet = false
 
@@ -194,7 +197,7 @@ struct CompareCommand: ParsableCommand {
     }
 
     func run() throws {
-        let output = CompareOutput(json: json, markdown: markdown, csv: csv, svg: svg)
+        let output = CompareOutput(json: json, markdown: markdown, csv: csv, svg: svg, html: html)
         try output.check()
         let comparison: Comparison
         var path: String?
@@ -205,7 +208,7 @@ struct CompareCommand: ParsableCommand {
             comparison = try session.run()
             path = session.resultPath
         }
-        try output.write(comparison, path: path)
+        try output.write(comparison, path: path, files: path.map { [$0] } ?? files)
         guard comparison.exitCode == .pass else {
             throw CommandFailure(message: nil, code: comparison.exitCode)
         }

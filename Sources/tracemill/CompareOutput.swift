@@ -8,14 +8,20 @@ struct CompareOutput {
     var markdown: String?
     var csv: String?
     var svg: String?
+    var html: String?
 
     /// Sees that every file has a place to go, before minutes of runs.
     func check() throws {
-        for path in [markdown, csv, svg].compactMap({ $0 }) { try ResultPath.check(path) }
+        let places = [("--markdown", markdown), ("--csv", csv), ("--svg", svg), ("--html", html)]
+        for case (let option, let path?) in places { try ResultPath.check(path, option: option) }
     }
 
     /// Says everything; the exit code is the caller's.
-    func write(_ comparison: Comparison, path: String?) throws {
+    ///
+    /// - Parameters:
+    ///   - path: where the runs were written; nil when they were there before.
+    ///   - files: the result files that are compared.
+    func write(_ comparison: Comparison, path: String?, files compared: [String]) throws {
         let files: [(path: String?, text: () -> String)] = [
             (markdown, { ComparisonMarkdown.text(of: comparison) }),
             (csv, { ComparisonCSV.text(of: comparison) }),
@@ -26,6 +32,16 @@ struct CompareOutput {
             do {
                 try AtomicFile.write(Array(file.text().utf8), to: path)
             } catch {
+                throw CommandFailure.usage("\(error)")
+            }
+        }
+        if let html {
+            do {
+                let inputs = try compared.map {
+                    ReportInput(path: $0, result: try ResultFile.read($0))
+                }
+                try ReportCommand.write(ReportPage.html(of: inputs), to: html)
+            } catch let error as ResultFileError {
                 throw CommandFailure.usage("\(error)")
             }
         }

@@ -15,7 +15,7 @@ struct HistoryCommand: ParsableCommand {
             change, a new level is one.
 
             EXAMPLES
-              tracemill history add results/*.json --commit "$(git rev-parse HEAD)"
+              tracemill history add results/*.json
               tracemill history list
               tracemill history show cpuNsPerSpan --scenario checkout --since 2026-10
             """,
@@ -48,7 +48,7 @@ struct HistoryAdd: ParsableCommand {
 
     @OptionGroup var place: HistoryPlace
 
-    @Option(help: "The commit that was measured, where a file does not say.")
+    @Option(help: "The commit that was measured, instead of what the files say.")
     var commit: String?
 
     @Option(
@@ -77,7 +77,7 @@ struct HistoryAdd: ParsableCommand {
     func run() throws {
         let history: HistoryDatabase
         do {
-            try ResultPath.check(place.database)
+            try ResultPath.check(place.database, option: "--database")
             history = try HistoryDatabase(writing: place.database)
         } catch let failure as CommandFailure {
             throw failure
@@ -112,8 +112,8 @@ struct HistoryAdd: ParsableCommand {
             return
         }
         if !quiet {
-            let runs = entry.variants.reduce(0) { $0 + $1.runs }
-            let names = entry.variants.map(\.name).joined(separator: ", ")
+            let runs = entry.variants.reduce(0) { $0 + $1.origin.runs }
+            let names = entry.variants.map(\.origin.variant).joined(separator: ", ")
             Output.line(
                 "added          \(shown)  "
                     + TerminalText.neutralised("\(entry.scenario): \(names), ")

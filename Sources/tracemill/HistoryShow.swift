@@ -21,6 +21,7 @@ struct HistoryShow: ParsableCommand {
               tracemill history show cpuNsPerSpan
               tracemill history show deliveredSpansPerS --scenario checkout --last 50
               tracemill history show spanEndNsP99 --machine 3f2a --csv course.csv --svg course.svg
+              tracemill history show cpuNsPerSpan --html course.html
 
             EXIT CODES
               0, changes or none · 1 with --fail-on-worse: the newest change was for the worse
@@ -68,6 +69,11 @@ struct HistoryShow: ParsableCommand {
     @Option(help: "Draw it into this SVG file.", completion: .file(extensions: ["svg"]))
     var svg: String?
 
+    @Option(
+        help: "Write a page with the charts, what to conclude and the numbers into this file.",
+        completion: .file(extensions: ["html"]))
+    var html: String?
+
     func validate() throws {
         guard (1...100_000).contains(last) else {
             throw ValidationError("--last takes 1 to 100000 files")
@@ -92,10 +98,14 @@ struct HistoryShow: ParsableCommand {
         do {
             let history = try HistoryDatabase(reading: place.database)
             series = try history.series(query)
-            if series.isEmpty { throw nothingFound(try history.metrics()) }
+            if series.isEmpty { throw HistoryMetrics.notFound(metric, in: try history.metrics()) }
             if let csv { try AtomicFile.write(Array(HistoryCSV.text(of: series).utf8), to: csv) }
             if let svg {
                 try AtomicFile.write(Array(CourseChart.file(series.map(\.chart)).utf8), to: svg)
+            }
+            if let html {
+                let page = ReportPage.html(of: [], courses: series.map(\.course))
+                try AtomicFile.write(Array(page.utf8), to: html)
             }
         } catch let failure as CommandFailure {
             throw failure
@@ -123,8 +133,11 @@ struct HistoryShow: ParsableCommand {
         query.penaltyFactor = penalty
         return query
     }
+}
 
-    private func nothingFound(_ metrics: [String]) -> CommandFailure {
+/// What to say of a figure that a history does not show.
+enum HistoryMetrics {
+    static func notFound(_ metric: String, in metrics: [String]) -> CommandFailure {
         let shown = TerminalText.neutralised(metric.prefix(80))
         if metrics.contains(metric) {
             return .usage(

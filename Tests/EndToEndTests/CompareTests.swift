@@ -115,6 +115,7 @@ struct CompareTests {
             "--sampler", "lazy=tail:errors+slow:500ms+ratio:0.01",
             "--output", folder.path("out.json"), "--markdown", folder.path("out.md"),
             "--csv", folder.path("out.csv"), "--svg", folder.path("out.svg"),
+            "--html", folder.path("out.html"),
         ])
         #expect(command.exitCode == 0, "\(command.errors)")
         for name in ["traceidratio:0.1", "parentbased:ratelimit:50", "lazy"] {
@@ -127,6 +128,7 @@ struct CompareTests {
         #expect(try folder.text("out.md").contains("| ● | lazy |"))
         #expect(try folder.text("out.csv").contains("\"lazy\""))
         #expect(try folder.text("out.svg").contains("</svg>"))
+        #expect(try folder.text("out.html").contains("Cost against fidelity"))
     }
 
     @Test("a budget is kept within its tolerance; what has nothing to turn says so")

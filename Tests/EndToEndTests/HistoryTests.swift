@@ -68,6 +68,35 @@ struct HistoryTests {
             )
             .contains("worse"))
 
+        let page = try history(scratch, ["show", "cpuNsPerSpan", "--html", "course.html"])
+        #expect(page.exitCode == 0, "\(page.errors)")
+        func text(_ name: String) throws -> String {
+            try String(contentsOf: scratch.url.appendingPathComponent(name), encoding: .utf8)
+        }
+        #expect(
+            try text("course.html").contains("Worse since c0ffee7 (2026-10-07 08:00): 30"))
+        // Among the charts of a report, for the figures that are asked for or the main ones.
+        for (arguments, count) in [(["--metric", "cpuNsPerSpan"], 1), ([], 4)] {
+            let report = try Command.run(
+                ["report", "r12.json", "--history", "results/history.sqlite", "-o", "r.html"]
+                    + arguments, folder: scratch.url)
+            #expect(report.exitCode == 0, "\(report.errors)")
+            let text = try text("r.html")
+            #expect(text.components(separatedBy: "<figure id=\"course-").count - 1 >= count)
+            #expect(text.contains("WORSE") && text.contains("VALID"))
+        }
+        for (arguments, hint) in [
+            (["--metric", "cpuNsPerSpans"], "it has cpuNsPerSpan"),
+            (["--metric", "cpuNsPerSpan", "-o", "r.csv"], ".html or .md"),
+            (["--last", "0"], "from 1 to 1000"),
+        ] {
+            let refused = try Command.run(
+                ["report", "r12.json", "--history", "results/history.sqlite"] + arguments,
+                folder: scratch.url)
+            #expect(refused.exitCode == 2)
+            #expect(refused.errors.contains(hint), "\(refused.errors)")
+        }
+
         let json = try history(scratch, ["show", "cpuNsPerSpan", "--json", "--fail-on-worse"])
         #expect(json.exitCode == 1)
         let document = try #require(

@@ -23,7 +23,7 @@ struct HistoryDatabaseTests {
         #expect(point.commit == "abc1234")
         let row = try #require(try read.list().first)
         #expect(row.seed == "42")
-        #expect(row.scenarioSHA256 == result.scenario.sha256)
+        #expect(row.origin.scenarioSHA256 == result.scenario.sha256)
         #expect(try read.metrics() == ["cpuNsPerSpan"])
     }
 
@@ -73,10 +73,17 @@ struct HistoryDatabaseTests {
         result.design.arms = [base, head]
         let entry = try HistoryEntry(
             result, path: "g.json", fileSHA256: "g", commit: "1a2b3c")
-        #expect(entry.variants.map(\.name) == ["base", "head"])
-        #expect(entry.variants.map(\.commit) == ["", "1a2b3c"])
-        #expect(entry.variants.map(\.scenarioSHA256) == ["old", "new"])
-        #expect(entry.variants[0].version == "0.0.9")
+        #expect(entry.variants.map(\.origin.variant) == ["base", "head"])
+        #expect(entry.variants.map(\.origin.commit) == ["", "1a2b3c"])
+        #expect(entry.variants.map(\.origin.scenarioSHA256) == ["old", "new"])
+        #expect(entry.variants[0].origin.version == "0.0.9")
+        // What the files say holds where nothing is given, and for a base whatever is given.
+        result.design.arms?[0].tool?.commit = "0a0a0a"
+        result.design.arms?[1].tool?.commit = "0b0b0b"
+        let named = try HistoryEntry(result, path: "g.json", fileSHA256: "g")
+        #expect(named.variants.map(\.origin.commit) == ["0a0a0a", "0b0b0b"])
+        let given = try HistoryEntry(result, path: "g.json", fileSHA256: "g", commit: "1a2b3c")
+        #expect(given.variants.map(\.origin.commit) == ["0a0a0a", "1a2b3c"])
     }
 
     @Test("only its owner may read it, and what SQLite puts beside it")

@@ -75,7 +75,7 @@ struct ChartTests {
         #expect(text.filter { $0 == "<" }.count == 2)
         #expect(text.filter { $0 == "\"" }.count == 2)
         #expect(!text.unicodeScalars.contains { $0.value < 32 || $0.value == 0x202E })
-        #expect(Markup.escaped("plain – ü 漢") == "plain – ü 漢")
+        #expect(EscapedText.markup("plain – ü 漢") == "plain – ü 漢")
     }
 
     @Test("coordinates have one decimal, and what is no number is harmless")

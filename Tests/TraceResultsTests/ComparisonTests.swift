@@ -215,6 +215,17 @@ struct ComparisonTests {
         for column in comparison.columns { other.hiddenColumns[column.metric] = column }
         other.columns = []
         #expect(ComparisonAdvice.text(of: other) == text, "whatever the table shows")
+        var crowded = SampleComparison.result()
+        for index in crowded.runs.indices {
+            let share = ["tail": 0.62, "limit": 0.0001][crowded.runs[index].variant]
+            crowded.runs[index].set(FidelityMetric.tailEvictedLossShare, share)
+        }
+        let warned = ComparisonAdvice.text(of: try SampleComparison.comparison(crowded))
+        #expect(warned.hasPrefix(text))
+        #expect(
+            warned.hasSuffix(
+                " A full tail stage let spans go undecided, errors among them, in tail (62.0%): raise "
+                    + "its num_traces or memory, or lower its decision_wait."))
         let single = try SampleComparison.comparison(
             SampleComparison.result([.init(name: "one", cost: 1, recall: 1)]))
         #expect(ComparisonAdvice.text(of: single).isEmpty)

@@ -17,7 +17,8 @@ struct ReportBrowserTests {
     private func page(name: String = "shop") throws -> URL {
         let inputs = [SampleReport.gate(name: name), SampleReport.comparison(name: name)]
             .enumerated().map { ReportInput(path: "\($0).json", result: $1) }
-        return try file("report.html", ReportPage.html(of: inputs))
+        return try file(
+            "report.html", ReportPage.html(of: inputs, courses: SampleReport.courses(name: name)))
     }
 
     private func file(_ name: String, _ text: String) throws -> URL {

@@ -123,6 +123,40 @@ struct ReportPageTests {
         #expect(text.contains("&#60;/script&#62;&#60;img src=x onerror=alert(1)&#62;"))
     }
 
+    @Test("figures over commits stand among the charts, and alone on a page of their own")
+    func courses() throws {
+        let courses = SampleReport.courses()
+        let input = ReportInput(path: "gate.json", result: SampleReport.gate())
+        let both = ReportPage.html(of: [input], courses: courses)
+        let shape = try shape(both)
+        #expect(shape.identifiers.contains("course-0") && shape.identifiers.contains("course-1"))
+        #expect(shape.identifiers.contains("forest-0"))
+        #expect(shape.withoutName == 0)
+        #expect(Set(shape.identifiers).count == shape.identifiers.count)
+        #expect(
+            both.contains("the newest change was for the worse in 1 of 2 courses (cpuNsPerSpan)"))
+        #expect(ReportFormat.markdown.text(of: [input], courses: courses).contains("Worse since"))
+        let alone = ReportPage.html(of: [], courses: courses)
+        #expect(try self.shape(alone).names.count { $0 == "figure" } == 2)
+        #expect(alone.contains("<h1>cpuNsPerSpan over commits</h1>"))
+        #expect(!alone.contains("Books") && !alone.contains("EMPTY") && !alone.contains(" run in "))
+        let steady = ReportPage.html(of: [], courses: [courses[1]])
+        #expect(steady.contains("STEADY") && !steady.contains("WORSE"))
+        // Without a history there is no such section, and the summary says what would bring it.
+        let without = page(SampleReport.gate())
+        #expect(!without.contains("course-0") && without.contains("report --history"))
+    }
+
+    @Test("names in a course make no element either")
+    func hostileCourse() throws {
+        let plain = try shape(ReportPage.html(of: [], courses: SampleReport.courses()))
+        let hostile = try shape(
+            ReportPage.html(of: [], courses: SampleReport.courses(name: SampleReport.hostile)))
+        func shapes(_ names: [String]) -> [String] { names.filter { $0 != "text" } }
+        #expect(shapes(plain.names) == shapes(hostile.names))
+        #expect(plain.attributes == hostile.attributes)
+    }
+
     @Test("two hundred runs, in one file or in as many, make a page of at most 5 MiB")
     func size() throws {
         let result = SampleReport.gate(rounds: 100)

@@ -54,6 +54,36 @@ enum SampleReport {
         return result
     }
 
+    /// Figures over commits: a single change, and several close to each other at the end.
+    static func courses(name: String = "shop") -> [ReportCourse] {
+        [[12], [3, 5, 34, 36, 38, 39]].map { starts in
+            let levels = [100.0] + starts.indices.map { $0.isMultiple(of: 2) ? 149.5 : 102 }
+            let points = (0..<40).map { index -> CourseChart.Point in
+                let level = levels[starts.count { $0 <= index }]
+                let median = level + Double(index * 7 % 5)
+                return CourseChart.Point(
+                    label: "\(name)c0ffee\(index)".suffix(8).description, name: "\(name) \(index)",
+                    median: median, lowest: median - 4, highest: median + 6)
+            }
+            let changes = starts.enumerated().map { place, index in
+                CourseChart.Change(
+                    index: index, text: place.isMultiple(of: 2) ? "+49.5% worse" : "-31.8% better",
+                    isWorse: place.isMultiple(of: 2), before: levels[place],
+                    after: levels[place + 1])
+            }
+            return ReportCourse(
+                metric: "cpuNsPerSpan", says: "Medians of \(name).",
+                concludes: "Worse since \(name)c0ffee.", tone: starts.count == 1 ? .bad : .good,
+                chart: CourseChart(
+                    title: "cpuNsPerSpan", description: name, unit: "ns", points: points,
+                    changes: changes),
+                table: ReportTable(
+                    caption: "cpuNsPerSpan by result file",
+                    columns: [.text("commit"), .number("ns")],
+                    rows: points.map { [.init($0.label), .init("\($0.median)")] }))
+        }
+    }
+
     private static func fill(_ run: inout RunRecord, name: String) {
         run.set(.spanEnd, SampleGate.ends(factor: 1))
         run.load.intendedTracesPerS = 100

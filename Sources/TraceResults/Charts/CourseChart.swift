@@ -47,6 +47,9 @@ public struct CourseChart: Sendable {
         }
     }
 
+    /// Labels of changes stand below each other in so many rows at most.
+    private static let labelRowsMax = 12
+
     /// The height of a drawing, in its units.
     public static let height = 280.0
 
@@ -73,7 +76,10 @@ public struct CourseChart: Sendable {
     public func markup(_ width: ChartFrame.Width, id: String) -> Markup {
         let unit = unit
         let values = points.flatMap { [$0.lowest, $0.median, $0.highest] }
-        let y = ChartAxis.linear(title, covering: values) { GateText.value($0, unit: unit) }
+        // Around 0 alone there would be room below, where no such figure can be.
+        let y = ChartAxis.linear(
+            title, covering: values, includesZero: values.allSatisfy { $0 == 0 }
+        ) { GateText.value($0, unit: unit) }
         let x = ChartAxis.linear(
             "result files, oldest first", covering: [0, Double(max(1, points.count - 1))], steps: 6
         ) { place in
@@ -86,17 +92,32 @@ public struct CourseChart: Sendable {
             points.enumerated().map { (Double($0.offset), $0.element.lowest, $0.element.highest) },
             series: 0)
         drawLevels(&frame)
-        for change in changes {
-            let place = Double(change.index) - 0.5
-            frame.rule(x: place, style: change.isWorse ? "limit" : "zero")
-            frame.label(
-                change.text, frame.across(place) + 4, 40,
-                style: change.isWorse ? "bad" : "good", room: width.units - frame.across(place) - 8)
-        }
+        drawChanges(&frame)
         for (index, point) in points.enumerated() {
             frame.dot(x: Double(index), y: point.median, series: 0, name: point.name)
         }
         return frame.svg(id: id, title: title, description: description)
+    }
+
+    /// A rule where a level begins and what it is: above the plot beside the axis's title and the others, or
+    /// below them.
+    private func drawChanges(_ frame: inout ChartFrame) {
+        var ends = [8 + ChartFrame.tickWidth(title)]
+        for change in changes {
+            let place = frame.across(Double(change.index) - 0.5)
+            frame.rule(x: Double(change.index) - 0.5, style: change.isWorse ? "limit" : "zero")
+            let length = ChartFrame.tickWidth(change.text)
+            let fits = place + 4 + length <= frame.width.units
+            let start = fits ? place + 4 : place - 4 - length
+            let row = ends.firstIndex { $0 + 6 <= start } ?? ends.count
+            // The table has every change.
+            guard row < Self.labelRowsMax, start >= 0 else { continue }
+            if row == ends.count { ends.append(0) }
+            ends[row] = start + length
+            frame.label(
+                change.text, fits ? start : place - 4, row == 0 ? 14 : 28 + 14 * Double(row),
+                anchor: fits ? "start" : "end", style: change.isWorse ? "bad" : "good")
+        }
     }
 
     private func drawLevels(_ frame: inout ChartFrame) {

@@ -37,7 +37,7 @@ public struct Markup: Sendable, Equatable {
 
     /// Writes text, escaped.
     public mutating func write(_ words: String) {
-        text += Self.escaped(words)
+        text += EscapedText.markup(words)
     }
 
     /// Adds another piece behind this one.
@@ -52,29 +52,7 @@ public struct Markup: Sendable, Equatable {
 
     private mutating func open(_ name: StaticString, _ attributes: Attributes) {
         text += "<\(name)"
-        for (name, value) in attributes { text += " \(name)=\"\(Self.escaped(value))\"" }
-    }
-
-    /// Text as HTML and XML show it, in an element or between quotes. What would steer a terminal, or turn
-    /// the direction of the text around it, is written as its number.
-    public static func escaped(_ words: String) -> String {
-        let isPlain = words.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "&"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\""),
-                UInt8(ascii: "'"):
-                false
-            default: (0x20...0x7E).contains(byte)
-            }
-        }
-        guard !isPlain else { return words }
-        return TerminalText.neutralised(words).unicodeScalars.reduce(into: "") { safe, scalar in
-            switch scalar {
-            case "&", "<", ">", "\"", "'": safe += "&#\(scalar.value);"
-            // XML has no way to write them.
-            case "\u{FFFE}", "\u{FFFF}": safe += "\u{FFFD}"
-            default: safe.unicodeScalars.append(scalar)
-            }
-        }
+        for (name, value) in attributes { text += " \(name)=\"\(EscapedText.markup(value))\"" }
     }
 
     /// A coordinate with at most one decimal; what is no number is 0, so that no file can break a drawing.

@@ -4,9 +4,16 @@
 /// Writes advice.
 public enum ComparisonAdvice {
     private static let choicesMax = 5
+    /// What a tail stage lets go for want of room and is not worth a word.
+    private static let evictedShareMin = 0.0005
 
-    /// One paragraph; empty where there is nothing to choose.
+    /// One paragraph; empty where there is nothing to choose and nothing to mend.
     public static func text(of comparison: Comparison) -> String {
+        ([choice(comparison)] + evicted(comparison)).filter { !$0.isEmpty }
+            .joined(separator: " ")
+    }
+
+    private static func choice(_ comparison: Comparison) -> String {
         let front = comparison.front
         guard comparison.variants.count > 1, let cheapest = front.first else { return "" }
         guard front.count > 1 else {
@@ -116,6 +123,20 @@ public enum ComparisonAdvice {
         case "heldBytesMax", "peakResidentBytes": "memory"
         default: ComparisonColumns.title(metric)
         }
+    }
+
+    /// Tail stages that were too small for their traffic: their other figures say little of their policies.
+    private static func evicted(_ comparison: Comparison) -> [String] {
+        let metric = FidelityMetric.tailEvictedLossShare.rawValue
+        let small = comparison.variants.compactMap { variant in
+            variant.median(metric).map { (name: variant.name, share: $0) }
+        }.filter { $0.share > evictedShareMin }.sorted { $0.share > $1.share }
+        guard !small.isEmpty else { return [] }
+        let names = small.map { "\($0.name) (\(ComparisonColumns.percent($0.share)))" }
+        return [
+            "A full tail stage let spans go undecided, errors among them, in "
+                + "\(ReportText.list(names)): raise its num_traces or memory, or lower its decision_wait."
+        ]
     }
 
     /// What even the best gives up.

@@ -97,6 +97,6 @@ public enum ComparisonMarkdown {
     }
 
     private static func escaped(_ text: String, limit: Int = 800) -> String {
-        GateMarkdown.escaped(text, limit: limit)
+        EscapedText.markdown(text, limit: limit)
     }
 }

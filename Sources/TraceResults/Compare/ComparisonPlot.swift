@@ -76,7 +76,7 @@ public struct ComparisonPlot: Sendable {
     ) -> String {
         let isDominated = variant.standing == .dominated
         var text = "<g class=\"\(isDominated ? "dominated" : "best")\">"
-        text += "<title>\(Self.escaped(words(variant, cost, gain)))</title>"
+        text += "<title>\(EscapedText.markup(words(variant, cost, gain)))</title>"
         if let figure = variant.figures[cost.metric], figure.largest > figure.smallest {
             text += line(
                 "range", across.place(figure.smallest), place.y, across.place(figure.largest),
@@ -117,7 +117,7 @@ public struct ComparisonPlot: Sendable {
                 "\(ComparisonColumns.percent($0.x)): \(ComparisonColumns.text($0.y, gain))"
             }.joined(separator: ", ")
             body += "<g class=\"curve c\(number % 8)\">"
-            body += "<title>\(Self.escaped("\(family.name): \(described)"))</title>"
+            body += "<title>\(EscapedText.markup("\(family.name): \(described)"))</title>"
             body += "<polyline points=\"\(steps.joined(separator: " "))\"/>"
             for place in places {
                 body +=
@@ -192,8 +192,8 @@ public struct ComparisonPlot: Sendable {
         """
         <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(Int(Self.width)) \
         \(Int(Self.height))" role="img" aria-labelledby="title description">
-        <title id="title">\(Self.escaped(title))</title>
-        <desc id="description">\(Self.escaped(description))</desc>
+        <title id="title">\(EscapedText.markup(title))</title>
+        <desc id="description">\(EscapedText.markup(description))</desc>
         <style>
         svg { background: #ffffff; font: 13px system-ui, sans-serif }
         text { fill: #1f2328; paint-order: stroke; stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round }
@@ -261,13 +261,11 @@ public struct ComparisonPlot: Sendable {
     ) -> String {
         let heading = isHeading ? " class=\"heading\"" : ""
         return "<text\(heading) x=\"\(Self.digits(x))\" y=\"\(Self.digits(y))\" "
-            + "text-anchor=\"\(anchor)\">\(Self.escaped(text))</text>"
+            + "text-anchor=\"\(anchor)\">\(EscapedText.markup(text))</text>"
     }
 
     private static func digits(_ value: Double) -> String {
         let rounded = (value * 10).rounded() / 10
         return rounded == rounded.rounded() ? "\(Int(rounded))" : "\(rounded)"
     }
-
-    private static func escaped(_ text: String) -> String { Markup.escaped(text) }
 }

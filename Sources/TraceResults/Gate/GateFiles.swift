@@ -16,27 +16,30 @@ public enum GateJUnit {
 
     /// The suite alone.
     static func suite(of report: GateReport) -> String {
-        var cases = report.rows.map(testCase)
-        cases += report.errors.map { self.testCase("comparison", element("error", "ERROR", $0)) }
+        var cases = report.rows.map { testCase($0, in: report) }
+        cases += report.errors.map {
+            testCase("comparison", element("error", "ERROR", $0), in: report.scenario)
+        }
         cases += report.invalidRuns.map { run in
             testCase(
-                "round \(run.round + 1), \(run.variant)", element("error", "INVALID", run.reason))
+                "round \(run.round + 1), \(run.variant)",
+                element("error", "INVALID", run.reason), in: report.scenario)
         }
         let unfit =
             report.fitness.isFit
             ? "" : element("skipped", "UNFIT", report.fitness.reasons.joined(separator: "; "))
-        cases.append(testCase("machine", unfit))
+        cases.append(testCase("machine", unfit, in: report.scenario))
         func count(_ name: String) -> Int { cases.count { $0.contains("<\(name) ") } }
-        let name = escaped("tracemill gate \(report.scenario)")
+        let name = EscapedText.markup("tracemill gate \(report.scenario)")
         return """
             <testsuite name="\(name)" tests="\(cases.count)" failures="\(count("failure"))" \
             errors="\(count("error"))" skipped="\(count("skipped"))">
-            \(cases.map { $0.replacing("@class", with: escaped(report.scenario)) }.joined(separator: "\n"))
+            \(cases.joined(separator: "\n"))
             </testsuite>
             """
     }
 
-    private static func testCase(_ row: GateRow) -> String {
+    private static func testCase(_ row: GateRow, in report: GateReport) -> String {
         let name = "\(row.budget.metric) \(row.budget.text(unit: row.unit))"
         let change = row.ratio.map { " \(GateText.change($0))" } ?? ""
         let message = "\(row.label)\(change)\(row.reason.isEmpty ? "" : ": \(row.reason)")"
@@ -47,28 +50,21 @@ public enum GateJUnit {
             case (.regressed, false): element("failure", row.label, message)
             case (.inconclusive, _), (.regressed, true): element("skipped", row.label, message)
             }
-        return testCase(name, inner)
+        return testCase(name, inner, in: report.scenario)
     }
 
-    private static func testCase(_ name: String, _ inner: String) -> String {
-        let opening = "<testcase classname=\"@class\" name=\"\(escaped(name))\""
+    /// - Parameters:
+    ///   - inner: markup.
+    ///   - suite: the class that the case is shown under.
+    static func testCase(_ name: String, _ inner: String, in suite: String) -> String {
+        let opening =
+            "<testcase classname=\"\(EscapedText.markup(suite))\" name=\"\(EscapedText.markup(name))\""
         return inner.isEmpty ? opening + "/>" : opening + ">" + inner + "</testcase>"
     }
 
-    private static func element(_ name: String, _ type: String, _ message: String) -> String {
-        let type = name == "skipped" ? "" : " type=\"\(escaped(type))\""
-        return "<\(name)\(type) message=\"\(escaped(message))\"/>"
-    }
-
-    /// Text for an attribute: what XML reads as numbers, what XML forbids replaced.
-    static func escaped(_ text: String) -> String {
-        TerminalText.neutralised(text).unicodeScalars.reduce(into: "") { safe, scalar in
-            switch scalar {
-            case "&", "<", ">", "\"", "'", "@": safe += "&#\(scalar.value);"
-            case "\u{FFFE}", "\u{FFFF}": safe += "\u{FFFD}"
-            default: safe.unicodeScalars.append(scalar)
-            }
-        }
+    static func element(_ name: String, _ type: String, _ message: String) -> String {
+        let type = name == "skipped" ? "" : " type=\"\(EscapedText.markup(type))\""
+        return "<\(name)\(type) message=\"\(EscapedText.markup(message))\"/>"
     }
 }
 

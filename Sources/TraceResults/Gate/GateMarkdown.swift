@@ -1,6 +1,5 @@
 // A gate as Markdown for a step summary or a comment: the verdict and what did not pass first, the rest
-// folded. Names come from files and may hold anything: every character that Markdown or HTML reads is
-// written as its number.
+// folded.
 
 /// Renders a gate as GitHub-flavoured Markdown.
 public enum GateMarkdown {
@@ -85,20 +84,7 @@ public enum GateMarkdown {
         }
     }
 
-    /// Text that Markdown and HTML show as it is, cut where it would take more than `limit` characters.
-    static func escaped(_ text: String, limit: Int = 800) -> String {
-        var safe = ""
-        var count = 0
-        for scalar in TerminalText.neutralised(text).unicodeScalars {
-            let isPlain =
-                scalar.value > 127 || scalar.properties.isAlphabetic
-                || (0x30...0x39).contains(scalar.value)
-                || " .,%+-()".unicodeScalars.contains(scalar)
-            let shown = isPlain ? String(scalar) : "&#\(scalar.value);"
-            count += shown.unicodeScalars.count
-            guard count < limit else { return safe + "…" }
-            safe += shown
-        }
-        return safe
+    private static func escaped(_ text: String, limit: Int = 800) -> String {
+        EscapedText.markdown(text, limit: limit)
     }
 }

@@ -1,7 +1,7 @@
 // A chart with everything that belongs to it: what it shows, what to conclude, and the numbers behind it.
 
 /// How something is to be taken; told by a word or sign as well as by its colour.
-enum ReportTone: String, Sendable {
+package enum ReportTone: String, Sendable {
     case plain
     case good
     case bad
@@ -9,34 +9,42 @@ enum ReportTone: String, Sendable {
 }
 
 /// A table with a name.
-struct ReportTable: Sendable {
-    struct Column: Sendable {
-        var title: String
-        var isNumber = false
+package struct ReportTable: Sendable {
+    package struct Column: Sendable {
+        package var title: String
+        package var isNumber = false
 
-        static func text(_ title: String) -> Column { Column(title: title) }
-        static func number(_ title: String) -> Column { Column(title: title, isNumber: true) }
+        package static func text(_ title: String) -> Column { Column(title: title) }
+        package static func number(_ title: String) -> Column {
+            Column(title: title, isNumber: true)
+        }
     }
 
-    struct Cell: Sendable, ExpressibleByStringLiteral, ExpressibleByStringInterpolation {
-        var text: String
-        var tone = ReportTone.plain
+    package struct Cell: Sendable, ExpressibleByStringLiteral, ExpressibleByStringInterpolation {
+        package var text: String
+        package var tone = ReportTone.plain
 
-        init(_ text: String, _ tone: ReportTone = .plain) {
+        package init(_ text: String, _ tone: ReportTone = .plain) {
             self.text = text
             self.tone = tone
         }
 
-        init(stringLiteral text: String) { self.init(text) }
+        package init(stringLiteral text: String) { self.init(text) }
     }
 
     /// Rows beyond this are counted, not shown.
     static let rowsMax = 1_000
 
-    var caption: String
-    var columns: [Column]
+    package var caption: String
+    package var columns: [Column]
     /// The first cell of each names its row.
-    var rows: [[Cell]] = []
+    package var rows: [[Cell]] = []
+
+    package init(caption: String, columns: [Column], rows: [[Cell]] = []) {
+        self.caption = caption
+        self.columns = columns
+        self.rows = rows
+    }
 }
 
 /// A chart.

@@ -21,10 +21,16 @@ public enum ReportFormat: String, Sendable, CaseIterable {
     }
 
     /// The report in this form.
-    public func text(of inputs: [ReportInput]) -> String {
+    public func text(of inputs: [ReportInput]) -> String { text(of: inputs, courses: []) }
+
+    /// Whether figures over commits go into it.
+    package var takesCourses: Bool { self == .html || self == .markdown }
+
+    /// Likewise with figures over commits, where the form takes them.
+    package func text(of inputs: [ReportInput], courses: [ReportCourse]) -> String {
         switch self {
-        case .html: ReportPage.html(of: inputs)
-        case .markdown: ReportMarkdown.text(of: ReportStudy(inputs))
+        case .html: ReportPage.html(of: inputs, courses: courses)
+        case .markdown: ReportMarkdown.text(of: ReportStudy(inputs, courses: courses))
         case .junit: ReportJUnit.text(of: ReportStudy(inputs))
         case .csv: ReportCSV.text(of: ReportStudy(inputs))
         }
@@ -51,13 +57,13 @@ enum ReportMarkdown {
             + "\(GateText.count(study.inputs.count, "file"))"
             + (flawed > 0 ? ", \(flawed) do not count" : "") + "\n\n"
         let conclusions =
-            study.forests() + study.latencies()
+            study.forests() + study.courseFigures() + study.latencies()
             + [study.throughput(), study.drift()].compactMap(\.self)
             + study.fidelities() + study.graphs() + study.waterfalls()
         for figure in conclusions {
             let line =
-                "- **\(GateMarkdown.escaped(figure.title))**: "
-                + "\(GateMarkdown.escaped(figure.concludes))\n"
+                "- **\(EscapedText.markdown(figure.title))**: "
+                + "\(EscapedText.markdown(figure.concludes))\n"
             if line.unicodeScalars.count < room() { text += line }
         }
         let tables = [study.mainTable(), study.flawTable(), study.ledgerTable()].compactMap(\.self)
@@ -70,9 +76,9 @@ enum ReportMarkdown {
 
     private static func append(_ table: ReportTable, to text: inout String, room: Int) {
         func line(_ cells: [String]) -> String {
-            "| " + cells.map { GateMarkdown.escaped($0) }.joined(separator: " | ") + " |\n"
+            "| " + cells.map { EscapedText.markdown($0) }.joined(separator: " | ") + " |\n"
         }
-        var part = "\n\(GateMarkdown.escaped(table.caption))\n\n"
+        var part = "\n\(EscapedText.markdown(table.caption))\n\n"
         part += line(table.columns.map(\.title))
         part += "|" + table.columns.map { $0.isNumber ? "--:|" : "---|" }.joined() + "\n"
         var size = part.unicodeScalars.count
@@ -93,12 +99,9 @@ enum ReportJUnit {
         var suites = study.gates.map { GateJUnit.suite(of: $0.report) }
         let cases = study.runs.map { run -> String in
             let name = "round \(run.run.round &+ 1), started \(run.run.startedAt)"
-            let opening =
-                "<testcase classname=\"\(GateJUnit.escaped(study.groups[run.group].name))\" "
-                + "name=\"\(GateJUnit.escaped(name))\""
-            guard let flaw = run.flaw else { return opening + "/>" }
-            return opening
-                + "><error type=\"INVALID\" message=\"\(GateJUnit.escaped(flaw))\"/></testcase>"
+            return GateJUnit.testCase(
+                name, run.flaw.map { GateJUnit.element("error", "INVALID", $0) } ?? "",
+                in: study.groups[run.group].name)
         }
         let errors = study.runs.count { $0.flaw != nil }
         suites.append(

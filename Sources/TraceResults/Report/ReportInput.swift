@@ -61,9 +61,12 @@ struct ReportStudy: Sendable {
     private(set) var runs: [ReportRun] = []
     /// The gates among the files, judged by their own plans.
     let gates: [(file: Int, report: GateReport)]
+    /// Figures over commits, from a history.
+    let courses: [ReportCourse]
 
-    init(_ inputs: [ReportInput]) {
+    init(_ inputs: [ReportInput], courses: [ReportCourse] = []) {
         self.inputs = inputs
+        self.courses = courses
         fileNames = Self.shortNames(inputs.map(\.path))
         gates = inputs.enumerated().compactMap { file, input in
             let roles = Set((input.result.design.arms ?? []).map(\.role))
@@ -141,7 +144,7 @@ struct ReportStudy: Sendable {
         return hasVariant ? "\(place) · \(variant)" : place
     }
 
-    private static func distinct(_ names: [String]) -> [String] {
+    static func distinct(_ names: [String]) -> [String] {
         var seen: Set<String> = []
         return names.filter { seen.insert($0).inserted }
     }

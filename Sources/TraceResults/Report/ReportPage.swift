@@ -7,12 +7,17 @@ import FoundationEssentials
 public enum ReportPage {
     /// The page. O(runs · figures); a few milliseconds a run.
     public static func html(of inputs: [ReportInput]) -> String {
-        PageWriter(ReportStudy(inputs)).page()
+        html(of: inputs, courses: [])
+    }
+
+    /// The page with figures over commits; of those alone where there are no inputs.
+    package static func html(of inputs: [ReportInput], courses: [ReportCourse]) -> String {
+        ReportPageWriter(ReportStudy(inputs, courses: courses)).page()
     }
 }
 
-/// Writes one page.
-private struct PageWriter {
+/// Writes one page. Its parts are in ReportParts.swift.
+struct ReportPageWriter {
     private let study: ReportStudy
 
     init(_ study: ReportStudy) {
@@ -60,9 +65,8 @@ private struct PageWriter {
                 body.element("footer") { footer in
                     footer.element(
                         "p",
-                        text: "Made by tracemill report from "
-                            + GateText.count(study.inputs.count, "result file")
-                            + ". How to read each chart: docs/report.md.")
+                        text: "Made by tracemill from \(origin). "
+                            + "How to read each chart: docs/report.md.")
                 }
             }
         }
@@ -96,12 +100,29 @@ private struct PageWriter {
         return study.inputs.map(\.result.scenario.name).filter { seen.insert($0).inserted }
     }
 
-    private var title: String { "tracemill: \(ReportText.list(scenarios))" }
+    /// Whether there is nothing but figures over commits.
+    private var isHistory: Bool { study.inputs.isEmpty && !study.courses.isEmpty }
+
+    private var heading: String {
+        guard isHistory else { return ReportText.list(scenarios) }
+        let metrics = ReportStudy.distinct(study.courses.map(\.metric))
+        return "\(ReportText.list(metrics)) over commits"
+    }
+
+    private var origin: String {
+        let courses = GateText.count(study.courses.count, "course") + " of a history"
+        guard !isHistory else { return courses }
+        return GateText.count(study.inputs.count, "result file")
+            + (study.courses.isEmpty ? "" : " and \(courses)")
+    }
+
+    private var title: String { "tracemill: \(heading)" }
 
     private func header(_ body: inout Markup) {
         body.element("header") { header in
-            header.element("p", ["class": "muted"], text: "tracemill report")
-            header.element("h1", text: ReportText.list(scenarios))
+            header.element(
+                "p", ["class": "muted"], text: isHistory ? "tracemill history" : "tracemill report")
+            header.element("h1", text: heading)
             let began = study.runs.first?.run.startedAt ?? ""
             let ended = study.runs.last?.run.startedAt ?? ""
             var facts =
@@ -109,7 +130,7 @@ private struct PageWriter {
                 + GateText.count(study.inputs.count, "file")
             if !began.isEmpty { facts += ", started \(began)" }
             if ended != began { facts += " to \(ended)" }
-            header.element("p", ["class": "muted"], text: facts)
+            if !isHistory { header.element("p", ["class": "muted"], text: facts) }
             header.element("ul", ["class": "verdicts"]) { list in
                 for (tone, word, text) in verdicts() {
                     list.element("li") { item in
@@ -122,6 +143,10 @@ private struct PageWriter {
     }
 
     private func verdicts() -> [(ReportTone, String, String)] {
+        (isHistory ? [] : runVerdicts()) + [study.courseVerdict()].compactMap(\.self)
+    }
+
+    private func runVerdicts() -> [(ReportTone, String, String)] {
         var lines = study.gates.map { file, report -> (ReportTone, String, String) in
             let place = study.inputs.count > 1 ? "\(study.fileNames[file]): " : ""
             let passed = report.rows.count { $0.verdict == .pass }
@@ -161,13 +186,15 @@ private struct PageWriter {
             guard !body.text.isEmpty else { return }
             sections.append(Section(id: id, title: title, body: body))
         }
-        add("summary", "Summary", summary)
+        if !isHistory { add("summary", "Summary", summary) }
         add("change", "Change against the budget") { body in
             figures(study.forests(), &body)
             for (file, report) in study.gates {
                 card(&body) { gate(file, report, &$0) }
             }
         }
+        add("course", "Course over commits") { figures(study.courseFigures(), &$0) }
+        guard !isHistory else { return sections }
         add("latency", "Latency") { figures(study.latencies(), &$0) }
         add("throughput", "Throughput") { figures([study.throughput()].compactMap(\.self), &$0) }
         add("drift", "Order and drift") { figures([study.drift()].compactMap(\.self), &$0) }
@@ -221,6 +248,7 @@ private struct PageWriter {
         var missing: [String] = []
         let counted = study.groups.flatMap(\.runs)
         if study.gates.isEmpty { missing.append("a verdict (tracemill gate)") }
+        if study.courses.isEmpty { missing.append("figures over commits (report --history)") }
         if !counted.contains(where: { $0.metrics["errorTraceRecall"] != nil }) {
             missing.append("cost against fidelity (tracemill compare, or run --fidelity)")
         }
@@ -273,102 +301,6 @@ private struct PageWriter {
                 }
             }
         }
-    }
-
-    // MARK: Parts
-
-    private func card(_ body: inout Markup, _ write: (inout Markup) -> Void) {
-        body.element("div", ["class": "card"], write)
-    }
-
-    private func figures(_ figures: [ReportFigure], _ body: inout Markup) {
-        guard !figures.isEmpty else { return }
-        body.element("div", ["class": "figures"]) { list in
-            for figure in figures { self.figure(figure, &list) }
-        }
-    }
-
-    private func figure(_ figure: ReportFigure, _ body: inout Markup) {
-        body.element("figure", ["id": figure.id, "aria-labelledby": "\(figure.id)-heading"]) {
-            markup in
-            markup.element("figcaption") { caption in
-                caption.element("h3", ["id": "\(figure.id)-heading"], text: figure.title)
-                caption.element("p", ["class": "muted"], text: figure.says)
-                caption.element(
-                    "p", ["class": "conclusion \(figure.tone.rawValue)"], text: figure.concludes)
-            }
-            if figure.legend.count > 1 || figure.legend.first.map({ $0.series > 0 }) == true {
-                markup.element("ul", ["class": "legend"]) { list in
-                    for (series, name) in figure.legend {
-                        list.element("li") { item in
-                            item.append(
-                                ChartFrame.legendSign(series, isArea: figure.hasAreas))
-                            item.element("span", text: name)
-                        }
-                    }
-                }
-            }
-            for drawing in figure.drawings { markup.append(drawing) }
-            if let data = figure.table, !data.rows.isEmpty {
-                markup.element("details") { details in
-                    details.element("summary", text: "The numbers behind it")
-                    table(data, &details)
-                }
-            }
-        }
-        body.writeOwn("\n")
-    }
-
-    private func table(_ table: ReportTable, _ body: inout Markup) {
-        let shown = table.rows.prefix(ReportTable.rowsMax)
-        body.element(
-            "div",
-            ["class": "scroll", "tabindex": "0", "role": "region", "aria-label": table.caption]
-        ) { region in
-            region.element("table") { markup in
-                markup.element("caption", text: table.caption)
-                markup.element("thead") { head in
-                    head.element("tr") { row in
-                        for column in table.columns {
-                            row.element(
-                                "th",
-                                ["scope": "col", "class": column.isNumber ? "number" : "words"],
-                                text: column.title)
-                        }
-                    }
-                }
-                markup.element("tbody") { rows in
-                    for cells in shown { self.row(cells, table.columns, &rows) }
-                }
-            }
-        }
-        let left = table.rows.count - shown.count
-        if left > 0 {
-            body.element(
-                "p", ["class": "muted"],
-                text:
-                    "\(GateText.count(left, "row")) left out; a report written to a .csv file has every run."
-            )
-        }
-    }
-
-    private func row(
-        _ cells: [ReportTable.Cell], _ columns: [ReportTable.Column], _ body: inout Markup
-    ) {
-        body.element("tr") { row in
-            for (place, cell) in cells.enumerated() {
-                let isNumber = columns.indices.contains(place) && columns[place].isNumber
-                var style = isNumber ? "number" : "words"
-                if cell.text.utf8.count > 60 { style += " long" }
-                if cell.tone != .plain { style += " \(cell.tone.rawValue)" }
-                if place == 0 {
-                    row.element("th", ["scope": "row", "class": style], text: cell.text)
-                } else {
-                    row.element("td", ["class": style], text: cell.text)
-                }
-            }
-        }
-        body.writeOwn("\n")
     }
 }
 

@@ -13,7 +13,7 @@ enum ReportStyle {
         font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"DejaVu Sans",sans-serif;\
         overflow-wrap:anywhere}
         a{color:var(--link)}
-        a:focus-visible,summary:focus-visible,.scroll:focus-visible,.chart:focus-visible\
+        a:focus-visible,summary:focus-visible,pre:focus-visible,.scroll:focus-visible,.chart:focus-visible\
         {outline:3px solid var(--link);outline-offset:2px;border-radius:3px}
         .skip{position:absolute;left:-999rem}
         .skip:focus{position:static;display:inline-block;padding:.5rem 1rem}
@@ -75,10 +75,14 @@ enum ReportStyle {
         footer{padding:1.5rem 1rem 2rem;color:var(--muted);font-size:.9rem}
         @media (max-width:40rem){dl.facts{grid-template-columns:1fr}dl.facts dd{margin-bottom:.4rem}\
         figure,.card{padding:.75rem}}
-        @media print{:root{\(ChartPalette.light.variables)}body{background:#fff;font-size:10pt}\
-        nav,.skip{display:none}.figures{display:block}figure,.card,.tile{break-inside:avoid;border-color:#999}\
-        figure{margin-bottom:1rem;max-width:none}.scroll{overflow:visible}\
-        details:not([open])>*:not(summary){display:none}}
+        @media print{:root{color-scheme:light;\(ChartPalette.light.variables)}\
+        body{background:#fff;font-size:10pt}header,main,footer{max-width:none;padding:0}\
+        nav,.skip,details:not([open]),.card:has(>details:only-child:not([open])){display:none}.figures{display:block}\
+        figure,.tile,tr{break-inside:avoid}figure,.card,.tile{border-color:#999}\
+        h2,h3,caption,summary{break-after:avoid}figure{margin-bottom:1rem;max-width:none}\
+        .chart{max-width:17cm}.scroll{overflow:visible}table{font-size:8pt}\
+        th,td{white-space:normal;padding:.15rem .3rem}.long{min-width:0}\
+        pre{max-height:none;overflow:visible;white-space:pre-wrap}}
         @media (prefers-reduced-motion:reduce){html{scroll-behavior:auto}}
         \(ChartPalette.chartRules)
         """

@@ -179,6 +179,10 @@ extension ReportStudy {
         }
     }
 
+    private static func commit(_ tool: ToolFacts) -> String {
+        tool.commit.isEmpty ? "" : " of \(tool.commit.prefix(12))"
+    }
+
     private static func facts(_ result: RunResult) -> [(String, String)] {
         let (hard, soft, design) = (
             result.environment.hard, result.environment.soft, result.design
@@ -189,7 +193,7 @@ extension ReportStudy {
             ("its digest", String(result.scenario.sha256.prefix(16))),
             (
                 "tracemill",
-                "\(result.tool.version), \(result.tool.buildMode) build, Swift "
+                "\(result.tool.version)\(commit(result.tool)), \(result.tool.buildMode) build, Swift "
                     + result.tool.swiftVersion
             ),
             (
@@ -207,7 +211,8 @@ extension ReportStudy {
         ]
         for arm in design.arms ?? [] {
             let program = arm.programCRC32.map { ", program \($0)" } ?? ""
-            let version = arm.tool.map { ", \($0.version) \($0.buildMode)" } ?? ""
+            let version =
+                arm.tool.map { ", \($0.version)\(commit($0)) \($0.buildMode)" } ?? ""
             facts.append((arm.role.rawValue, "\(arm.variant)\(version)\(program)"))
         }
         return facts
