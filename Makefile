@@ -27,7 +27,7 @@ help: ## List the targets
 	@echo 'make TARGET [ARGS="…"] [SCENARIO=file] [JOBS=n]'
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 24
 
-install: ## Install the system libraries that are missing (libcurl, libdeflate, jemalloc, SQLite, zlib)
+install: ## Install the system libraries that are missing (libcurl, libdeflate, jemalloc, OpenSSL, SQLite, zlib)
 	@.ci/install
 
 build: install ## Build .build/release/tracemill
@@ -56,7 +56,7 @@ scenarios: build ## Run each scenario of scenarios/ briefly, a line each (ROUND=
 	@ROUND=$(or $(ROUND),1s) .ci/scenarios $(TRACEMILL) $(ARGS)
 
 faults: build ## Run the fault matrix (some: ONLY="restarts bomb"; anew: ARGS=--fresh)
-	$(TRACEMILL) faults $(foreach name,$(ONLY),--only $(name)) $(ARGS)
+	$(TRACEMILL) faults $(if $(ONLY),$(foreach name,$(ONLY),--only $(name)),--studies) $(ARGS)
 
 schema: ## Write scenarios/schema.json and the tables of docs/scenarios.md from the key table
 	$(SWIFT) build --jobs $(JOBS) --product tracemill

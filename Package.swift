@@ -39,6 +39,8 @@ let package = Package(
             name: "CJemalloc", pkgConfig: "jemalloc", providers: [.apt(["libjemalloc-dev"])]),
         .systemLibrary(
             name: "CDeflate", pkgConfig: "libdeflate", providers: [.apt(["libdeflate-dev"])]),
+        .systemLibrary(
+            name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CThread"),
         .target(name: "TraceCore", dependencies: ["CThread"], swiftSettings: strict),
@@ -60,7 +62,8 @@ let package = Package(
         .target(
             name: "TraceSink",
             dependencies: [
-                "TraceResults", "CZlib", .product(name: "Histogram", package: "hdrhistogram-swift"),
+                "TraceResults", "COpenSSL", "CZlib",
+                .product(name: "Histogram", package: "hdrhistogram-swift"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),

@@ -21,6 +21,7 @@ struct PipelineSetup {
     func sinkArguments(_ sink: SinkDeclaration, _ options: RunOptions) -> [String] {
         var arguments = ["--embedded", "--port", "0"]
         arguments += ["--mode", options.verifies ? "verify" : "count"]
+        if sink.speaksTLS { arguments.append("--tls") }
         if options.measuresFidelity {
             arguments += ["--list-spans", "\(FidelitySetup.spansMax)"]
         }
@@ -163,7 +164,7 @@ struct PipelineSetup {
             settings.endpoint = endpoint
         }
         settings.encoding = declared.encoding == .json ? .json : .protobuf
-        settings.certificatePath = declared.tls.authority
+        if let authority = declared.tls.authority { settings.certificatePath = authority }
         settings.clientCertificatePath = declared.tls.certificate
         settings.clientKeyPath = declared.tls.key
         settings.compression = declared.compression == .gzip ? .gzip : .none

@@ -192,6 +192,12 @@ extension ScenarioReader {
         if let node = fields["latency"] {
             sink.latency = distribution(node, .duration) ?? sink.latency
         }
+        sink.speaksTLS = fields.boolean("tls") ?? sink.speaksTLS
+        if !sink.speaksTLS, sink.faults.contains(where: { $0.first?.key == "tls" }) {
+            report(
+                .badCombination, at: fields["faults"]?.position ?? node.position,
+                "a fault of TLS needs a sink that speaks it; add `tls: true`")
+        }
         return sink
     }
 

@@ -164,7 +164,7 @@ extension ScenarioReader {
             report(
                 .badCombination, at: node.position,
                 "certificates go with an `endpoint` that begins with https://; the embedded sink "
-                    + "speaks plain HTTP")
+                    + "brings its own with `sink: {tls: true}`")
         }
         return tls
     }

@@ -288,6 +288,8 @@ public struct PipelineDeclaration: Sendable {
 public struct SinkDeclaration: Sendable {
     /// Added to each reply that no fault meets, ns.
     public var latency: Distribution = .constant(0)
+    /// Whether it serves https, with certificates that the run trusts.
+    public var speaksTLS = false
     /// Rules, passed on as written; the first that applies decides.
     public var faults: [[(key: String, value: String)]] = []
 }

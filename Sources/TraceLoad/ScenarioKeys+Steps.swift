@@ -189,6 +189,9 @@ extension ScenarioSection {
             [
                 .init("latency", .durationDistribution, default: "0ms", "Added to each reply."),
                 .init(
+                    "tls", .boolean, default: "false",
+                    "Serve https, with certificates made on the spot that the exporter trusts."),
+                .init(
                     "faults", .list(.either([.string, .map(.string)])), default: "[]",
                     "Rules as `tracemill sink --fault` takes them; the first that applies decides."),
             ]

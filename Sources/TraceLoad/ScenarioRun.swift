@@ -98,10 +98,13 @@ public final class ScenarioRun: Sendable {
             sinkProcess = nil
         }
         let outages = setup.sinkArguments(scenario.sink, options).contains {
-            $0.hasPrefix("down=") || $0.hasPrefix("stop=")
+            $0.hasPrefix("down=") || $0.hasPrefix("stop=") || $0.hasPrefix("tls=")
         }
+        let authorityPath = sinkProcess?.authorityPath
         let sink = baseURL.map {
-            SinkControl(baseURL: $0, patienceNs: outages ? 60_000_000_000 : 0)
+            SinkControl(
+                baseURL: $0, authorityPath: authorityPath,
+                patienceNs: outages ? 60_000_000_000 : 0)
         }
         self.sink = sink
         let watch = DeliveryWatch(

@@ -26,8 +26,10 @@ public enum SinkProcessError: Error, CustomStringConvertible {
     private let processID: pid_t
     private let lifeline: Int32
     private var isStopped = false
-    /// `http://127.0.0.1:<port>`
+    /// `http://127.0.0.1:<port>`, `https:` with TLS.
     public let baseURL: String
+    /// With TLS the file with the certificate that clients have to trust; it lasts as long as the sink.
+    public let authorityPath: String?
 
     /// Starts `executable sink …` and waits until it listens.
     ///
@@ -61,12 +63,19 @@ public enum SinkProcessError: Error, CustomStringConvertible {
         close(output.read)
         guard let mark = line.firstRange(of: "listening on ") else {
             baseURL = ""
+            authorityPath = nil
             close(input.write)
             waitpid(processID, nil, 0)
             throw .silent(reason: line.isEmpty ? "it printed nothing in 20 s" : "it said \(line)")
         }
-        baseURL = String(line[mark.upperBound...])
+        let words = line[mark.upperBound...]
+        baseURL = String(words.prefix { $0 != " " })
+        authorityPath = words.firstRange(of: Self.authorityMark).map {
+            String(words[$0.upperBound...].prefix { $0 != ")" })
+        }
     }
+
+    private static let authorityMark = "(certificate authority: "
 
     /// Ends the sink by closing its lifeline, and by a signal when that does not do.
     public func stop() {
@@ -121,14 +130,17 @@ public enum SinkProcessError: Error, CustomStringConvertible {
 /// A sink's control endpoint. Blocking; any thread.
 public struct SinkControl: Sendable {
     let baseURL: String
+    /// The certificates to trust instead of the system's.
+    private let authorityPath: String?
     /// Which run's batches it asks for: what its exporter calls itself, for no two runs the same.
     let run: String
 
     /// How long to ask again where there is no answer: a receiver may be told to go down for a while.
     private let patienceNs: UInt64
 
-    public init(baseURL: String, patienceNs: UInt64 = 0) {
+    public init(baseURL: String, authorityPath: String? = nil, patienceNs: UInt64 = 0) {
         self.baseURL = baseURL
+        self.authorityPath = authorityPath
         self.patienceNs = patienceNs
         run = String(UInt64.random(in: .min ... .max), radix: 16)
     }
@@ -137,6 +149,7 @@ public struct SinkControl: Sendable {
     var exporterSettings: OTLPHTTPSettings {
         var settings = OTLPHTTPSettings(endpoint: baseURL + "/v1/traces")
         settings.runName = run
+        settings.certificatePath = authorityPath
         return settings
     }
 
@@ -202,8 +215,8 @@ public struct SinkControl: Sendable {
     ) throws(SinkProcessError) -> (status: Int, body: [UInt8]) {
         do {
             return try httpRequest(
-                method: "GET", url: baseURL + path, body: nil, timeoutMs: timeoutMs,
-                responseBytesMax: 256 << 20)
+                method: "GET", url: baseURL + path, body: nil, certificatePath: authorityPath,
+                timeoutMs: timeoutMs, responseBytesMax: 256 << 20)
         } catch {
             throw .noAnswer(reason: "\(error)")
         }
@@ -213,17 +226,11 @@ public struct SinkControl: Sendable {
         let deadlineNs = HostClock.monotonicNs() + patienceNs
         var answered: (status: Int, body: [UInt8])?
         while answered == nil, HostClock.monotonicNs() < deadlineNs {
-            answered = try? httpRequest(
-                method: method, url: baseURL + path, body: nil, timeoutMs: 20_000,
-                responseBytesMax: 256 << 20)
+            answered = try? once(method, path)
             if answered == nil { usleep(20_000) }
         }
         do {
-            let answer =
-                try answered
-                ?? httpRequest(
-                    method: method, url: baseURL + path, body: nil, timeoutMs: 20_000,
-                    responseBytesMax: 256 << 20)
+            let answer = try answered ?? once(method, path)
             guard answer.status == 200 else {
                 throw SinkProcessError.noAnswer(reason: "\(path): status \(answer.status)")
             }
@@ -233,5 +240,13 @@ public struct SinkControl: Sendable {
         } catch {
             throw .noAnswer(reason: "\(error)")
         }
+    }
+
+    private func once(
+        _ method: String, _ path: String
+    ) throws(HTTPRequestError) -> (status: Int, body: [UInt8]) {
+        try httpRequest(
+            method: method, url: baseURL + path, body: nil, certificatePath: authorityPath,
+            timeoutMs: 20_000, responseBytesMax: 256 << 20)
     }
 }

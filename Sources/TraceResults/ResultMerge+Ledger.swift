@@ -100,6 +100,9 @@ extension SinkLedger {
         if jsonSpans != nil || other.jsonSpans != nil {
             whole.jsonSpans = (jsonSpans ?? 0) &+ (other.jsonSpans ?? 0)
         }
+        if plainRequests != nil || other.plainRequests != nil {
+            whole.plainRequests = (plainRequests ?? 0) &+ (other.plainRequests ?? 0)
+        }
         whole.identitySum &+= other.identitySum
         whole.contentSum &+= other.contentSum
         whole.cpuNs &+= other.cpuNs

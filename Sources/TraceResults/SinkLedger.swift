@@ -31,6 +31,9 @@ public struct SinkLedger: Codable, Sendable, Equatable {
     /// When the last one struck of those that end some day, or ended if it lasted: the machine's
     /// monotonic clock, ns; nil for none.
     public var lastFaultNs: UInt64?
+    /// Of `requests` those that came in plain text while a fault had a sink with TLS offer nothing
+    /// else; nil for none. An exporter with an https endpoint sends none.
+    public var plainRequests: Int?
     /// Connections accepted.
     public var connections = 0
     /// Connections closed at once because too many were open.

@@ -3,7 +3,7 @@
 
 /// Helpers that read the text of faults.
 enum FaultText {
-    static let kinds = "status, partial, reset, hang, latency, trickle, reply, down, stop"
+    static let kinds = "status, partial, reset, hang, latency, trickle, reply, down, stop, tls"
 
     /// Splits at a separator that is not between quotes. Quotes stay.
     static func split(

@@ -10,6 +10,8 @@ public struct SinkConfiguration: Sendable {
     public var port = 0
     /// How closely to look at what arrives.
     public var mode = SinkLedger.Mode.count
+    /// Whether it speaks TLS, with certificates of its own making: see ``SinkServer/authorityPath``.
+    public var isTLS = false
     /// Event loop threads. One keeps the most of the machine for what is measured.
     public var threads = 1
     /// What to refuse.

@@ -31,6 +31,7 @@ extension SinkFaultRule {
     /// | `trickle=1s` | a byte of the answer each second |
     /// | `down=500ms` | resets all connections and closes the port for so long |
     /// | `stop=2s` | stops the process (SIGSTOP) for so long |
+    /// | `tls=expired`, `tls=wrong-host`, `tls=self-signed`, `tls=1.0`, `tls=plain` | resets all connections; those that come after meet that handshake |
     /// | `reply=html`, `reply=truncated`, `reply=flood`, `reply=bomb` (with `bytes=64MiB`), `reply=headers` (with `lines=100000`) | a 200 that is not one |
     ///
     /// Any of them may have `after=N` (spare the first N requests), `every=N` (one in N),
@@ -82,6 +83,8 @@ extension SinkFault {
             self = .down(nanoseconds: try kind.duration())
         case "stop":
             self = .stop(nanoseconds: try kind.duration())
+        case "tls":
+            self = .tls(try kind.choice(TLSFault.self, default: nil))
         case "reply":
             self = .reply(try Self.reply(kind, &options))
         default:

@@ -29,6 +29,25 @@ public enum SinkFault: Sendable, Equatable {
     /// Then the request goes on as if nothing had been.
     case stop(nanoseconds: Int64)
 
+    /// Resets every connection and meets those that come after with a handshake that no exporter
+    /// should put up with. Only a sink with TLS can. What it strikes are connections, not requests:
+    /// nothing of the request with which it begins counts as received.
+    case tls(TLSFault)
+
+    /// What is wrong with a handshake.
+    public enum TLSFault: String, Sendable, CaseIterable {
+        /// A certificate of the right authority for the right host that has expired.
+        case expired
+        /// A good one for another host.
+        case wrongHost = "wrong-host"
+        /// One that nobody vouches for.
+        case selfSigned = "self-signed"
+        /// The good one, and no version of TLS but 1.0.
+        case old = "1.0"
+        /// No TLS at all: plain HTTP.
+        case plain
+    }
+
     /// An answer of the caller's choice.
     public struct StatusFault: Sendable, Equatable {
         /// The status code, 200…599.
@@ -87,6 +106,13 @@ public enum SinkFault: Sendable, Equatable {
     }
 }
 
+extension SinkFault {
+    /// What it does to handshakes, which only a sink with TLS has; nil when it is about something else.
+    var handshake: TLSFault? {
+        if case .tls(let fault) = self { fault } else { nil }
+    }
+}
+
 /// A fault and the requests it strikes, counted from 0 in order of arrival.
 public struct SinkFaultRule: Sendable, Equatable {
     /// What happens.
@@ -128,6 +154,8 @@ public struct SinkFaultSchedule: Sendable, Equatable {
     private struct Progress: Sendable, Equatable {
         var struck = 0
         var firstStrikeNs: UInt64?
+        /// Connections since a rule about them began; nil before.
+        var connections: Int?
     }
 
     /// A schedule of these rules; none by default.
@@ -142,6 +170,10 @@ public struct SinkFaultSchedule: Sendable, Equatable {
         let request = requests
         requests += 1
         for (index, rule) in rules.enumerated() {
+            if case .tls = rule.fault {
+                guard begins(index, at: request, nowNs: nowNs()) else { continue }
+                return rule.fault
+            }
             guard request >= rule.after, (request - rule.after) % rule.every == 0 else { continue }
             if let count = rule.count, progress[index].struck >= count { continue }
             if let duration = rule.durationNanoseconds {
@@ -153,6 +185,42 @@ public struct SinkFaultSchedule: Sendable, Equatable {
             progress[index].struck += 1
             lastStrikePasses = rule.count != nil || rule.durationNanoseconds != nil
             return rule.fault
+        }
+        return nil
+    }
+
+    /// Whether a rule about handshakes begins with this request: the connections that are open were
+    /// made before it. Every one after that is met by ``nextHandshake(nowNs:)``.
+    private mutating func begins(_ index: Int, at request: Int, nowNs: UInt64) -> Bool {
+        let rule = rules[index]
+        guard progress[index].connections == nil, request >= rule.after, rule.count != 0 else {
+            return false
+        }
+        progress[index].connections = 0
+        progress[index].firstStrikeNs = nowNs
+        lastStrikePasses = rule.count != nil || rule.durationNanoseconds != nil
+        return true
+    }
+
+    /// Takes the next connection and says what is wrong with its handshake, if anything.
+    /// - Parameter nowNs: a monotonic clock, in nanoseconds.
+    mutating func nextHandshake(nowNs: UInt64) -> SinkFault.TLSFault? {
+        for (index, rule) in rules.enumerated() {
+            guard case .tls(let fault) = rule.fault else { continue }
+            // One that spares no request begins with the first connection.
+            if rule.after == 0 { _ = begins(index, at: 0, nowNs: nowNs) }
+            guard let connection = progress[index].connections else { continue }
+            progress[index].connections = connection + 1
+            guard connection % rule.every == 0 else { continue }
+            if let count = rule.count, progress[index].struck >= count { continue }
+            if let duration = rule.durationNanoseconds, let first = progress[index].firstStrikeNs,
+                nowNs &- first >= UInt64(clamping: duration)
+            {
+                continue
+            }
+            progress[index].struck += 1
+            lastStrikePasses = rule.count != nil || rule.durationNanoseconds != nil
+            return fault
         }
         return nil
     }

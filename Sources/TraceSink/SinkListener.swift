@@ -91,15 +91,21 @@ final class SinkListener: Sendable {
 
 /// From the connection that a fault strikes to the server that owns the port.
 final class SinkOutage: Sendable {
-    private let action = Mutex<(@Sendable (Int64) -> Void)?>(nil)
+    private let action = Mutex<(@Sendable (Int64?) -> Void)?>(nil)
 
-    /// What an outage does; set once, before there is a connection.
-    func onBegin(_ action: @escaping @Sendable (Int64) -> Void) {
+    /// What an outage does: resets all connections and closes the port for so long, if at all; set
+    /// once, before there is a connection.
+    func onBegin(_ action: @escaping @Sendable (Int64?) -> Void) {
         self.action.withLock { $0 = action }
     }
 
     /// Takes the receiver down for so long.
     func begin(_ nanoseconds: Int64) {
         action.withLock { $0 }?(nanoseconds)
+    }
+
+    /// Resets all connections; the port stays open.
+    func resetConnections() {
+        action.withLock { $0 }?(nil)
     }
 }

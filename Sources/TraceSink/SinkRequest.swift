@@ -233,6 +233,21 @@ extension SinkRefusal: Error {
         SinkRefusal(.payloadTooLarge, "the body is larger than \(bytesMax) bytes")
     }
 
+    /// A body whose end two readers might see in different places: any transfer coding but `chunked`, that
+    /// one more than once, or any at all in HTTP/1.0 (RFC 9112, sections 6.1 and 11.2). The decoder refuses
+    /// it beside a length. Nil when there is nothing of the kind.
+    init?(codingsOf request: HTTPRequestHead) {
+        guard request.headers.contains(name: "transfer-encoding") else { return nil }
+        let codings = request.headers["transfer-encoding"]
+        let words = codings.first?.split { $0 == " " || $0 == "\t" } ?? []
+        if codings.count == 1, words.count == 1, words[0].lowercased() == "chunked",
+            request.version == .http1_1
+        {
+            return nil
+        }
+        self.init(.badRequest, "the transfer encoding must be chunked, once, and HTTP/1.1")
+    }
+
     /// No memory for the body now.
     static let noMemory = SinkRefusal(
         .serviceUnavailable, "too many bytes are being received at once")

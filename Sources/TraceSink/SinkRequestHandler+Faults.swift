@@ -18,6 +18,10 @@ extension SinkRequestHandler {
             reset()
             state.outage.begin(nanoseconds)
             return true
+        case .tls:
+            reset()
+            state.outage.resetConnections()
+            return true
         case .stop(let nanoseconds):
             // Nothing else of this process runs meanwhile either.
             ProcessStop.stop(nanoseconds: nanoseconds)
@@ -39,7 +43,7 @@ extension SinkRequestHandler {
         switch fault {
         case .status(let status): status.code < 300 ? 0 : nil
         case .partialSuccess(let rejected, _): rejected
-        case .reset(.before), .reset(.body), .hang(.reading), .down: nil
+        case .reset(.before), .reset(.body), .hang(.reading), .down, .tls: nil
         case nil, .reset(.after), .hang(.answer), .latency, .latencies, .trickle, .reply, .stop: 0
         }
     }
@@ -60,7 +64,7 @@ extension SinkRequestHandler {
                 .ok,
                 body: OTLPMessages.partialSuccess(
                     rejected: rejected, message: message, head.encoding))
-        case .reset, .down:
+        case .reset, .down, .tls:
             // Before and during the body were seen to earlier; an empty body has no middle.
             reset()
         case .hang:

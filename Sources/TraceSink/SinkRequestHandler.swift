@@ -34,10 +34,14 @@ final class SinkRequestHandler: ChannelInboundHandler {
     var phase = Phase.idle
     var context: ChannelHandlerContext?
     var keepAlive = true
+    /// Whether a fault has left out the TLS that its client expects.
+    var isPlainWhereTLSIs = false
     /// Answers whose ends are being written inside each other.
     var endsNested = 0
     private var deadlineNs = UInt64.max
     private var bytesWaiting = false
+    /// Bytes that came since the head or the last piece of the body.
+    private var framingBytes = 0
 
     // The request being read.
     var route = SinkRoute.traces
@@ -80,8 +84,17 @@ final class SinkRequestHandler: ChannelInboundHandler {
     }
 
     /// Called for every read, before it is decoded.
-    func bytesArrived() {
+    func bytesArrived(_ count: Int) {
         switch phase {
+        case .body:
+            // The size of a chunk may have extensions and the last one trailers, which nobody here reads:
+            // bounded as a head is. What came with the last read is looked at with this one, since it may
+            // have been body.
+            if framingBytes > configuration.limits.headerBytesMax {
+                endBody()
+                refuseAtOnce(SinkRefusal(.badRequest, "too much between two pieces of the body"))
+            }
+            framingBytes += count
         case .idle:
             phase = .head
             setDeadline(configuration.limits.headerDeadlineNs)
@@ -170,8 +183,14 @@ final class SinkRequestHandler: ChannelInboundHandler {
         fault = nil
         head = .none
         wireBytes = 0
+        framingBytes = 0
+        if let refusal = SinkRefusal(codingsOf: request) {
+            refuseAtOnce(refusal)
+            return
+        }
         if case .refused(let reason) = route { refusal = reason }
         if route == .traces {
+            if isPlainWhereTLSIs { state.countPlainRequest() }
             fault = state.arrive()
             guard !strikesAtHead(fault) else { return }
             do {
@@ -192,6 +211,7 @@ final class SinkRequestHandler: ChannelInboundHandler {
     private func read(_ part: ByteBuffer) {
         guard phase == .body else { return }
         wireBytes += part.readableBytes
+        framingBytes = 0
         if wireBytes > configuration.limits.bodyBytesMax {
             endBody()
             refuseAtOnce(.tooLarge(configuration.limits.bodyBytesMax))

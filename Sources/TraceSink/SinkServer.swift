@@ -24,6 +24,8 @@ public final class SinkServer: Sendable {
     // Signalled once when all is over; each waiter passes the signal on.
     private let stopped = DispatchSemaphore(value: 0)
 
+    private let tls: SinkTLS?
+
     /// The address it listens on.
     public let host: String
     /// The port it listens on.
@@ -31,8 +33,9 @@ public final class SinkServer: Sendable {
 
     private init(
         group: MultiThreadedEventLoopGroup, listener: SinkListener, state: SinkState,
-        loops: [SinkLoop], host: String, port: Int
+        loops: [SinkLoop], tls: SinkTLS?, host: String, port: Int
     ) {
+        self.tls = tls
         self.group = group
         self.listener = listener
         self.state = state
@@ -42,11 +45,17 @@ public final class SinkServer: Sendable {
     }
 
     /// Binds and begins to accept. Blocks until it listens.
-    /// - Throws: ``SinkStartError`` when the address cannot be bound.
+    /// - Throws: ``SinkStartError`` when the address cannot be bound, or certificates cannot be made.
     public static func start(
         _ configuration: SinkConfiguration = SinkConfiguration()
     ) throws(SinkStartError) -> SinkServer {
         precondition(configuration.threads >= 1, "a sink needs at least one thread")
+        let tls = configuration.isTLS ? try SinkTLS(host: configuration.host) : nil
+        let handshakes = configuration.faults.rules.compactMap(\.fault.handshake)
+        if tls == nil, let fault = handshakes.first {
+            throw SinkStartError(
+                description: "the fault tls=\(fault.rawValue) needs a sink with TLS: add --tls")
+        }
         let state: SinkState
         do {
             state = try SinkState(configuration)
@@ -60,12 +69,14 @@ public final class SinkServer: Sendable {
         }
         do {
             let listener = SinkListener(host: configuration.host) {
-                bootstrap(group, configuration, state, loops)
+                bootstrap(group, configuration, state, loops, tls)
             }
             let port = try listener.open(port: configuration.port)
             state.outage.onBegin { [weak listener] nanoseconds in
                 for loop in loops { loop.resetAll() }
-                listener?.close(for: nanoseconds, on: group.next(), state)
+                if let nanoseconds {
+                    listener?.close(for: nanoseconds, on: group.next(), state)
+                }
             }
             let shortest = min(
                 limits.headerDeadlineNs, limits.bodyDeadlineNs, limits.idleDeadlineNs)
@@ -73,7 +84,7 @@ public final class SinkServer: Sendable {
                 loop.startSweep(everyNs: max(5_000_000, min(250_000_000, shortest / 4)))
             }
             return SinkServer(
-                group: group, listener: listener, state: state, loops: loops,
+                group: group, listener: listener, state: state, loops: loops, tls: tls,
                 host: configuration.host, port: port)
         } catch {
             try? group.syncShutdownGracefully()
@@ -86,7 +97,7 @@ public final class SinkServer: Sendable {
 
     private static func bootstrap(
         _ group: MultiThreadedEventLoopGroup, _ configuration: SinkConfiguration,
-        _ state: SinkState, _ loops: [SinkLoop]
+        _ state: SinkState, _ loops: [SinkLoop], _ tls: SinkTLS?
     ) -> ServerBootstrap {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
@@ -104,20 +115,27 @@ public final class SinkServer: Sendable {
                 return channel.eventLoop.makeCompletedFuture {
                     guard let loop = loops.first(where: { $0.eventLoop === channel.eventLoop })
                     else { preconditionFailure("a connection on no loop of ours") }
-                    try addHandlers(to: channel, configuration, state, loop)
+                    try addHandlers(to: channel, configuration, state, loop, tls)
                 }
             }
     }
 
     static func addHandlers(
         to channel: any Channel, _ configuration: SinkConfiguration, _ state: SinkState,
-        _ loop: SinkLoop
+        _ loop: SinkLoop, _ tls: SinkTLS? = nil
     ) throws {
         var limits = NIOHTTPDecoderLimitConfiguration()
         limits.maxHeaderFieldSize = configuration.limits.headerBytesMax
         limits.maxHeaderListSize = configuration.limits.headerBytesMax
         let handler = SinkRequestHandler(configuration: configuration, state: state, loop: loop)
         let pipeline = channel.pipeline.syncOperations
+        if let tls {
+            if let context = tls.context(state.shakeHands()) {
+                try pipeline.addHandler(TLSHandler(context))
+            } else {
+                handler.isPlainWhereTLSIs = true
+            }
+        }
         try pipeline.addHandler(HTTPResponseEncoder())
         try pipeline.addHandler(ByteWatch(handler))
         try pipeline.addHandler(
@@ -130,8 +148,16 @@ public final class SinkServer: Sendable {
     /// The line that tells a parent process, or a person, that the sink is ready.
     public var listeningLine: String {
         let address = host.contains(":") ? "[\(host)]" : host
-        return "tracemill sink listening on http://\(address):\(port)"
+        guard let authorityPath else {
+            return "tracemill sink listening on http://\(address):\(port)"
+        }
+        return "tracemill sink listening on https://\(address):\(port) "
+            + "(certificate authority: \(authorityPath))"
     }
+
+    /// A PEM file with the certificate that clients have to trust; nil without TLS. It is in memory and
+    /// lasts as long as the sink.
+    public var authorityPath: String? { tls?.authorityPath }
 
     /// The books as they stand. Takes a lock that event loops want too: microseconds in count mode,
     /// up to a second in verify mode with a million spans kept.

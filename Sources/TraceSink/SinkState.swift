@@ -84,6 +84,24 @@ final class SinkState: Sendable {
         }
     }
 
+    /// A connection to a sink with TLS has come; says what is wrong with its handshake, if anything.
+    func shakeHands() -> SinkFault.TLSFault? {
+        guarded.withLock { books in
+            let nowNs = ProcessUsage.monotonicNs()
+            let fault = books.faults.nextHandshake(nowNs: nowNs)
+            if fault != nil {
+                books.ledger.faultsInjected += 1
+                if books.faults.lastStrikePasses { books.ledger.lastFaultNs = nowNs }
+            }
+            return fault
+        }
+    }
+
+    /// A request has come in plain text where TLS is expected.
+    func countPlainRequest() {
+        guarded.withLock { $0.ledger.plainRequests = ($0.ledger.plainRequests ?? 0) + 1 }
+    }
+
     /// A fault that lasts is over.
     func endFault() {
         guarded.withLock { $0.ledger.lastFaultNs = ProcessUsage.monotonicNs() }

@@ -55,6 +55,9 @@ struct FaultRow {
             missing = acknowledged > distinct ? acknowledged - distinct : 0
             duplicates = UInt64(sink.spansDuplicate)
             wasStruck = sink.lastFaultNs != nil
+            if let plain = sink.plainRequests, plain > 0 {
+                brokenLaws.append("\(plain) requests came in plain text instead of TLS")
+            }
         }
         resent = run.ledger.batches?.resentSpans ?? 0
         recoveryNs = run.value(.recoveryNs)

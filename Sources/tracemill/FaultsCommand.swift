@@ -18,10 +18,16 @@ struct FaultsCommand: ParsableCommand {
 
             A result file for each is kept in --state: what was stopped goes on there.
 
+            Two studies are no runs of a scenario, and are made anew each time: slow-clients
+            (1,000 connections that trickle, and the p99 of honest ones beside them) and
+            outage (50 exporters whose receiver is away for a minute, and the busiest second
+            after it). --only takes their names; --studies runs them after the matrix.
+
             EXAMPLES
               tracemill faults
               tracemill faults --only restarts --only bomb
-              tracemill faults --fresh --markdown table.md
+              tracemill faults --only slow-clients --only outage
+              tracemill faults --fresh --studies --markdown table.md
 
             EXIT CODES
               0 everything holds · 1 something was left behind or took too long
@@ -33,6 +39,12 @@ struct FaultsCommand: ParsableCommand {
 
     @Option(help: "Only this fault; repeatable.")
     var only: [String] = []
+
+    @Flag(help: "After the matrix the studies of many clients: slow-clients, outage.")
+    var studies = false
+
+    @Option(help: "How long the receiver of the study `outage` is away.")
+    var outage: Duration = Duration(nanoseconds: 60_000_000_000)
 
     @Option(help: "Folder for the result files.", completion: .directory)
     var state = "results/faults"
@@ -48,8 +60,9 @@ struct FaultsCommand: ParsableCommand {
 
     func run() throws {
         let files = try FaultMatrix.files(in: scenarios)
-        for name in only where !files.contains(where: { $0.name == name }) {
-            let names = files.map(\.name).joined(separator: ", ")
+        let studyNames = FaultStudy.allCases.map(\.rawValue)
+        for name in only where !(files.map(\.name) + studyNames).contains(name) {
+            let names = (files.map(\.name) + studyNames).joined(separator: ", ")
             throw CommandFailure.usage(
                 "there is no fault '\(TerminalText.neutralised(name.prefix(60)))'; there are "
                     + TerminalText.neutralised(names))
@@ -65,17 +78,31 @@ struct FaultsCommand: ParsableCommand {
             files: files, folder: state, executable: Self.executable,
             shouldStop: { signalled.withLock { $0 != nil } },
             say: { if !isQuiet { Output.error($0) } })
-        let capacity = try matrix.capacity()
-        let names = only.isEmpty ? files.map(\.name) : only
-        let rows = try matrix.rows(of: names, capacity: capacity)
+        let names = only.isEmpty ? files.map(\.name) : only.filter { !studyNames.contains($0) }
         let style = TerminalStyle.detected(on: STDOUT_FILENO)
-        Output.line(
-            "capacity: \(NumberText.grouped(Int(capacity))) traces/s without a fault; results in "
-                + TerminalText.neutralised(state))
-        Output.text(FaultTable.text(rows, style: style))
+        var rows: [FaultRow] = []
+        if !names.isEmpty {
+            let capacity = try matrix.capacity()
+            rows = try matrix.rows(of: names, capacity: capacity)
+            Output.line(
+                "capacity: \(NumberText.grouped(Int(capacity))) traces/s without a fault; results in "
+                    + TerminalText.neutralised(state))
+            Output.text(FaultTable.text(rows, style: style))
+        }
+        var studied: [StudyResult] = []
+        for study in FaultStudy.allCases
+        where (only.isEmpty && studies) || only.contains(study.rawValue) {
+            if signalled.withLock({ $0 != nil }) { break }
+            let result = try study.run(
+                executable: Self.executable, outageNs: outage.nanoseconds,
+                shouldStop: { signalled.withLock { $0 != nil } })
+            Output.line(result.code == .pass ? result.line : style.bad(result.line))
+            studied.append(result)
+        }
         if let markdown {
+            let text = FaultTable.markdown(rows) + studied.map { "\n\($0.line)\n" }.joined()
             do {
-                try AtomicFile.write(Array(FaultTable.markdown(rows).utf8), to: markdown)
+                try AtomicFile.write(Array(text.utf8), to: markdown)
             } catch {
                 throw CommandFailure.usage("\(error)")
             }
@@ -83,7 +110,7 @@ struct FaultsCommand: ParsableCommand {
         if let code = signalled.withLock({ $0 }) {
             throw CommandFailure(message: "stopped; the same command goes on", code: code)
         }
-        let code = TraceResults.ExitCode.combining(rows.map(\.code))
+        let code = TraceResults.ExitCode.combining(rows.map(\.code) + studied.map(\.code))
         guard code == .pass else { throw CommandFailure(message: nil, code: code) }
     }
 

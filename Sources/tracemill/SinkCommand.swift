@@ -14,13 +14,15 @@ struct SinkCommand: ParsableCommand {
             at GET /api/graph?format=json, text, mermaid or dot. With --store it keeps every
             trace until the oldest give way: GET /api/traces lists them, GET
             /api/traces/<trace id> gives one as OTLP JSON, and `tracemill trace` draws it.
-            It listens on loopback and has no authentication.
+            It listens on loopback and has no authentication. With --tls it serves https: the
+            line that says where it listens names a file with the certificate to trust.
 
             EXAMPLES
               tracemill sink --port 4318
               tracemill sink --store memory
               tracemill sink --store traces --store-size 1GiB
               tracemill sink --port 4318 --fault status=503,count=3,retry-after=1
+              tracemill sink --tls --fault tls=expired,after=10,for=5s
               curl -s http://127.0.0.1:4318/tracemill/v1/ledger
               tracemill topology --sink http://127.0.0.1:4318
             """)
@@ -45,6 +47,9 @@ struct SinkCommand: ParsableCommand {
 
     @Option(help: "A trace is judged when no span of it has come for so long, such as 30s.")
     var quiet: Duration = Duration(nanoseconds: 30_000_000_000)
+
+    @Flag(help: "Serve https, with certificates and an authority made on the spot.")
+    var tls = false
 
     @Option(help: "Event loop threads.")
     var threads = 1
@@ -84,6 +89,7 @@ struct SinkCommand: ParsableCommand {
         var configuration = SinkConfiguration()
         configuration.host = host
         configuration.port = port
+        configuration.isTLS = tls
         configuration.mode = mode ?? (store == nil ? .count : .verify)
         var storeSettings = SinkConfiguration.StoreSettings()
         storeSettings.folder = store == "memory" ? nil : store
@@ -104,6 +110,8 @@ struct SinkCommand: ParsableCommand {
             signal(SIGINT, SIG_IGN)
             SinkServer.exitWithParent()
         }
+        // Its own files and the kernel's queue beside its connections.
+        DescriptorLimit.allow(configuration.limits.connectionsMax + 256)
         let server: SinkServer
         do {
             server = try SinkServer.start(configuration)

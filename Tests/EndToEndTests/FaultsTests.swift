@@ -44,6 +44,20 @@ struct FaultsTests {
             folder: scratch.url)
     }
 
+    @Test("fifty exporters come back one after the other, with all that was acknowledged")
+    func outage() throws {
+        let scratch = try folder([:])
+        let command = try faults(
+            scratch, ["--only", "outage", "--outage", "1s", "--markdown", "t.md"])
+        #expect([0, 1].contains(command.exitCode), "\(command.errors) \(command.output)")
+        #expect(command.output.contains("outage: 50 exporters"), "\(command.output)")
+        let table = try String(
+            contentsOf: scratch.url.appendingPathComponent("t.md"), encoding: .utf8)
+        #expect(table.contains("without a receiver at most"))
+        // No run of a scenario was needed.
+        #expect(!scratch.fileNames.contains("state"))
+    }
+
     @Test("a receiver that goes down costs no acknowledged span, and what has run runs no more")
     func down() throws {
         let scratch = try folder(["down": "down=50ms,after=3,count=1"])

@@ -261,6 +261,8 @@ struct OperationMistake: Sendable, CustomTestStringConvertible {
             "workers: 1"
         ),
         ("sink: {faults: [status]}", .badValue, "status=503"),
+        ("sink: {faults: ['tls=expired']}", .badCombination, "tls: true"),
+        ("sink: {faults: [{tls: plain, count: 3}], tls: false}", .badCombination, "tls: true"),
         ("sink: {latency: {uniform: [2ms, 1ms]}}", .badDistribution, "smaller value"),
         ("pipeline: {processor: {queue: 10, batch: 20}}", .badCombination, "at most `queue`"),
         ("pipeline: {exporter: {encoding: jsn}}", .badValue, "did you mean `json`?"),

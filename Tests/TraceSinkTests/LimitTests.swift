@@ -133,6 +133,21 @@ struct LimitTests {
         }
     }
 
+    @Test(
+        "A TLS handshake that does not come, does not end, or is none is given up",
+        arguments: ["", "\u{16}\u{3}\u{1}\u{0}", "GET / HTTP/1.1\r\nhost: test\r\n\r\n"])
+    func handshake(text: String) throws {
+        try withSink({
+            $0.isTLS = true
+            $0.limits.headerDeadlineNs = 200_000_000
+        }) { server in
+            let client = try RawClient(server)
+            client.send(text)
+            #expect(client.ending() != .timeout)
+            #expect(server.ledger().requests == 0)
+        }
+    }
+
     @Test("A body that does not end is answered 408")
     func bodyDeadline() throws {
         try withSink({ $0.limits.bodyDeadlineNs = 50_000_000 }) { server in

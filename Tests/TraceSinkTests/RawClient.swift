@@ -142,6 +142,15 @@ final class RawClient {
         return Array(buffered[..<count])
     }
 
+    /// Whether the other side has said something, or has closed. Does not wait.
+    var hasWord: Bool {
+        if wasReset || !buffered.isEmpty { return true }
+        var byte: UInt8 = 0
+        let count = unsafe recv(descriptor, &byte, 1, Int32(MSG_PEEK | MSG_DONTWAIT))
+        if count < 0, errno == ECONNRESET { wasReset = true }
+        return count >= 0 || (errno != EAGAIN && errno != EINTR)
+    }
+
     /// Reads an answer with a content length, with chunks, or without a body.
     func answer() throws -> Answer {
         var answer = try head()

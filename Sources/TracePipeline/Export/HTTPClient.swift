@@ -29,12 +29,13 @@ private final class ResponseCollector {
 /// - Parameters:
 ///   - method: `GET`, `POST`, …
 ///   - body: sent as it is; nil sends none.
+///   - certificatePath: PEM file with the certificates to trust instead of the system's.
 ///   - timeoutMs: for everything, connecting included; 1 or more.
 ///   - responseBytesMax: a longer answer is an error.
 /// - Throws: ``HTTPRequestError`` when there is no answer, or not in time.
 public func httpRequest(
-    method: String, url: String, body: [UInt8]? = nil, timeoutMs: Int,
-    responseBytesMax: Int = 256 << 20
+    method: String, url: String, body: [UInt8]? = nil, certificatePath: String? = nil,
+    timeoutMs: Int, responseBytesMax: Int = 256 << 20
 ) throws(HTTPRequestError) -> (status: Int, body: [UInt8]) {
     CurlLibrary.prepare()
     let name = "\(method) \(OTLPHTTPSettings(endpoint: url).printableEndpoint)"
@@ -48,6 +49,9 @@ public func httpRequest(
     unsafe tracemill_curl_set_string(handle, CURLOPT_PROTOCOLS_STR, "http,https")
     unsafe tracemill_curl_set_string(handle, CURLOPT_PROXY, "")
     unsafe tracemill_curl_set_string(handle, CURLOPT_USERAGENT, "tracemill")
+    if let certificatePath {
+        unsafe tracemill_curl_set_string(handle, CURLOPT_CAINFO, certificatePath)
+    }
     unsafe tracemill_curl_set_long(handle, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
     unsafe tracemill_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
     unsafe tracemill_curl_set_long(handle, CURLOPT_TCP_NODELAY, 1)
