@@ -19,7 +19,7 @@ SOURCES = find $(wildcard Package.swift Sources Tests Benchmarks Examples) -name
 	-not -path '*/Generated/*' -not -path '*/.build*' -print0
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run compare gate gate-baseline scenarios faults schema test report-test tsan fuzz lint format bench \
+.PHONY: help install build run compare gate gate-baseline scenarios faults schema test report-test tsan fuzz model lint format bench \
 	bench-instructions bench-runtime-calls \
 	benchmarks shop shop-test interop ci-examples bench-peers bench-peers-test otlp-definition clean
 
@@ -80,6 +80,9 @@ tsan: install ## Run the core's tests under the thread sanitizer
 fuzz: install ## Fuzz everything that reads bytes from outside, SECONDS_EACH=60 a target (ARGS="http gzip"; REPLAY=1)
 	@SWIFT="$(SWIFT)" JOBS="$(JOBS)" Tests/fuzz/run $(ARGS)
 
+model: ## Ring, queue and store against a model, and mutants of them (OPERATIONS=1000000000; MUTANTS=0)
+	@SWIFT="$(SWIFT)" JOBS="$(JOBS)" Tests/model/run $(ARGS)
+
 lint: ## Check the formatting of every Swift file
 	@$(SOURCES) | xargs -0 $(SWIFT) format lint --strict --parallel
 
@@ -131,4 +134,4 @@ otlp-definition: ## Regenerate the tests' OTLP types (needs protoc)
 		--swift_opt=Visibility=Public OTLPTrace.proto
 
 clean: ## Remove what builds leave behind
-	rm -rf .build .build-* Benchmarks/.build Examples/*/.build Tests/fuzz/.build
+	rm -rf .build .build-* Benchmarks/.build Examples/*/.build Tests/fuzz/.build Tests/model/.build
