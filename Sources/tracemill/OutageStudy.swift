@@ -1,5 +1,6 @@
 // Fifty exporters and a receiver that is away for a minute: do they come back all at once?
 import Glibc
+import Logging
 import Synchronization
 import TraceCore
 import TraceLoad
@@ -71,6 +72,8 @@ struct OutageStudy {
         configuration.exporter = .otlp(OTLPHTTPSettings(endpoint: endpoint))
         configuration.batch.scheduleDelayMs = 1_000
         configuration.keepsLedger = true
+        // Fifty that say that their receiver is away are what is wanted here.
+        configuration.logger = Logger(label: "tracemill.outage") { _ in SwiftLogNoOpLogHandler() }
         let pipeline = try TracingPipeline(configuration)
         return (pipeline, pipeline.provider.tracer(name: "tracemill.outage"))
     }
