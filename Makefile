@@ -19,7 +19,7 @@ SOURCES = find $(wildcard Package.swift Sources Tests Benchmarks Examples) -name
 	-not -path '*/Generated/*' -not -path '*/.build*' -print0
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run compare gate gate-baseline scenarios faults schema test report-test tsan fuzz model lint format bench \
+.PHONY: help install build run compare gate gate-baseline scenarios faults schema test report-test tsan asan fuzz model soak lint format bench \
 	bench-instructions bench-runtime-calls \
 	benchmarks shop shop-test interop ci-examples bench-peers bench-peers-test otlp-definition clean
 
@@ -72,16 +72,29 @@ report-test: install ## Look at the report in a headless Chromium (`make test` d
 	CI=true $(SWIFT) test --disable-xctest --jobs $(JOBS) --filter ReportBrowser $(ARGS)
 
 # Without the suites that go a million times over on one thread.
+SLOW_SANITIZED = PropagationFuzz|SamplerShare
+
 tsan: install ## Run the core's tests under the thread sanitizer
 	TSAN_OPTIONS="halt_on_error=1 $$TSAN_OPTIONS" $(SWIFT) test --disable-xctest --jobs $(JOBS) \
 		--sanitize=thread --scratch-path .build-tsan --filter TraceCoreTests \
-		--skip 'PropagationFuzz|SamplerShare' $(ARGS)
+		--skip '$(SLOW_SANITIZED)' $(ARGS)
+
+asan: install ## Run the core's tests under the address and leak sanitizers
+	ASAN_OPTIONS="detect_leaks=1 $$ASAN_OPTIONS" \
+		LSAN_OPTIONS="suppressions=$(CURDIR)/Tests/sanitizers/leaks.supp print_suppressions=0 $$LSAN_OPTIONS" \
+		$(SWIFT) test --disable-xctest --jobs $(JOBS) --sanitize=address --scratch-path .build-asan \
+		--filter TraceCoreTests --skip '$(SLOW_SANITIZED)' $(ARGS)
 
 fuzz: install ## Fuzz everything that reads bytes from outside, SECONDS_EACH=60 a target (ARGS="http gzip"; REPLAY=1)
 	@SWIFT="$(SWIFT)" JOBS="$(JOBS)" Tests/fuzz/run $(ARGS)
 
 model: ## Ring, queue and store against a model, and mutants of them (OPERATIONS=1000000000; MUTANTS=0)
 	@SWIFT="$(SWIFT)" JOBS="$(JOBS)" Tests/model/run $(ARGS)
+
+# The receiver is away for a sixth of it.
+soak: build ## An hour at 10,000 spans/s, the receiver away for ten minutes: does memory grow? (SECONDS=3600)
+	$(TRACEMILL) soak $(if $(filter file,$(origin SCENARIO)),scenarios/soak.yaml,$(SCENARIO)) \
+		--duration $(or $(SECONDS),3600)s --outage $$(($(or $(SECONDS),3600) / 6))s $(ARGS)
 
 lint: ## Check the formatting of every Swift file
 	@$(SOURCES) | xargs -0 $(SWIFT) format lint --strict --parallel

@@ -134,7 +134,7 @@ let package = Package(
         .testTarget(
             name: "TraceResultsTests", dependencies: ["TraceResults", "CZlib"],
             exclude: [
-                "make_golden_changepoints.py", "make_golden_fidelity.py",
+                "make_golden_changepoints.py", "make_golden_fidelity.py", "make_golden_slopes.py",
                 "make_golden_statistics.py", "make_golden_trends.py",
             ],
             swiftSettings: strict),

@@ -28,12 +28,33 @@ final class DeliveryWatch: Sendable {
         var reconciler: BatchReconciler
         var settledThrough: UInt64 = 0
         var highestNumber: UInt64 = 0
-        /// When each acknowledged batch was built and settled, the last ones.
-        var acknowledged: [(builtNs: UInt64, settledNs: UInt64)] = []
+        var acknowledged = AcknowledgedTimes()
     }
 
-    /// So many are kept: minutes of them at any rate at which a receiver's faults are looked at.
-    private static let acknowledgedMax = 1 << 16
+    /// When acknowledged batches were built and settled. Memory for all that it ever keeps is taken at once:
+    /// what grows in a long run is to be the pipeline's.
+    private struct AcknowledgedTimes {
+        private static let countMax = 1 << 16
+        private var times: [(builtNs: UInt64, settledNs: UInt64)]
+
+        init() {
+            times = Array(repeating: (0, 0), count: Self.countMax)
+            times.removeAll(keepingCapacity: true)
+        }
+
+        /// Where there are too many, every second one goes: an answer is late by a batch or two then.
+        mutating func append(builtNs: UInt64, settledNs: UInt64) {
+            if times.count == Self.countMax {
+                for index in 0..<Self.countMax / 2 { times[index] = times[2 * index + 1] }
+                times.removeLast(Self.countMax / 2)
+            }
+            times.append((builtNs, settledNs))
+        }
+
+        func firstSettled(builtFrom timeNs: UInt64) -> UInt64? {
+            times.lazy.filter { $0.builtNs >= timeNs }.map(\.settledNs).min()
+        }
+    }
 
     private let settled = Mutex<[TracePipeline.BatchRecord]>([])
     private let state: Mutex<State>
@@ -71,12 +92,10 @@ final class DeliveryWatch: Sendable {
                 state.figures.add(record)
                 state.highestNumber = max(state.highestNumber, record.number)
                 if record.outcome == .acknowledged {
-                    state.acknowledged.append((record.buildStartedNs, record.settledNs))
+                    state.acknowledged.append(
+                        builtNs: record.buildStartedNs, settledNs: record.settledNs)
                 }
                 if sink != nil { state.reconciler.settle(TraceResults.BatchRecord(record)) }
-            }
-            if state.acknowledged.count > 2 * Self.acknowledgedMax {
-                state.acknowledged.removeFirst(state.acknowledged.count - Self.acknowledgedMax)
             }
             return state.highestNumber
         }
@@ -99,9 +118,7 @@ final class DeliveryWatch: Sendable {
 
     /// When the first of the batches that were built from then on was acknowledged; nil for none.
     func firstAcknowledgement(ofBatchBuiltFrom timeNs: UInt64) -> UInt64? {
-        state.withLock { state in
-            state.acknowledged.filter { $0.builtNs >= timeNs }.map(\.settledNs).min()
-        }
+        state.withLock { $0.acknowledged.firstSettled(builtFrom: timeNs) }
     }
 
     /// Forgets the latencies so far, as after the warm-up; the books go on.

@@ -35,6 +35,18 @@ struct PipelineSetup {
         return arguments
     }
 
+    /// How long to ask a sink with these arguments again that does not answer: a minute beyond the longest
+    /// time that it may be down or stopped; not at all where it always answers.
+    func patienceNs(_ arguments: [String]) -> UInt64 {
+        let outages = arguments.compactMap { argument -> Double? in
+            if argument.hasPrefix("tls=") { return 0 }
+            guard argument.hasPrefix("down=") || argument.hasPrefix("stop=") else { return nil }
+            let length = String(argument.dropFirst(5).prefix { $0 != "," })
+            return ScenarioUnits.durationNs(length.filter { $0 != " " }) ?? 0
+        }
+        return outages.max().map { UInt64($0) + 60_000_000_000 } ?? 0
+    }
+
     /// The rule for a latency of that distribution; nil for none.
     static func latencyFault(_ latency: Distribution) -> String? {
         func text(_ ns: Double) -> String { "\(Int((ns / 1e3).rounded()))us" }

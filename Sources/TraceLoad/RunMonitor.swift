@@ -4,8 +4,9 @@ import TraceCore
 import TracePipeline
 import TraceResults
 
-/// The thread beside a run: shows progress, keeps the one-second series, and has the watch compare
-/// batches with the sink twice a second. It sleeps in between.
+/// The threads beside a run: one shows progress and keeps the one-second series, the other has the watch
+/// compare batches with the sink twice a second: a sink that is down holds that up, and not the series. They
+/// sleep in between.
 final class RunMonitor: Sendable {
     private struct State {
         var phase = ""
@@ -33,21 +34,25 @@ final class RunMonitor: Sendable {
     private let replay: Replay
     private let watch: DeliveryWatch
     private let heldBytesOfPages: (@Sendable () -> UInt64)?
+    private let allocatedBytes: (@Sendable () -> UInt64)?
     private let onProgress: (@Sendable (ProgressSnapshot) -> Void)?
     private let state = Mutex(State())
-    private let thread = Mutex<ReplayThread?>(nil)
+    private let threads = Mutex<[ReplayThread?]>([])
 
     init(
         pipeline: TracingPipeline, replay: Replay, watch: DeliveryWatch,
-        heldBytesOfPages: (@Sendable () -> UInt64)?,
+        heldBytesOfPages: (@Sendable () -> UInt64)?, allocatedBytes: (@Sendable () -> UInt64)?,
         onProgress: (@Sendable (ProgressSnapshot) -> Void)?
     ) {
         self.pipeline = pipeline
         self.replay = replay
         self.watch = watch
         self.heldBytesOfPages = heldBytesOfPages
+        self.allocatedBytes = allocatedBytes
         self.onProgress = onProgress
-        thread.withLock { $0 = ReplayThread { [self] in loop() } }
+        threads.withLock { threads in
+            threads = [ReplayThread { [self] in loop() }, ReplayThread { [self] in compareLoop() }]
+        }
     }
 
     /// The most that the pipeline's pages held, looked at ten times a second and now; nil where nobody keeps
@@ -88,10 +93,10 @@ final class RunMonitor: Sendable {
         }
     }
 
-    /// Stops the thread and gives the series of the measured part.
+    /// Stops the threads and gives the series of the measured part.
     func finish() -> RunSeries {
         state.withLock { $0.isOver = true }
-        thread.withLock { $0 }?.join()
+        threads.withLock { for thread in $0 { thread?.join() } }
         return state.withLock { $0.series }
     }
 
@@ -111,8 +116,16 @@ final class RunMonitor: Sendable {
                 rateReading = now
                 addRow(now, since: &rowReading)
             }
-            if turn % 10 == 0 { compare() }
             if turn % 2 == 0 { noteHeldBytes() }
+        }
+    }
+
+    private func compareLoop() {
+        var turn = 0
+        while !state.withLock({ $0.isOver }) {
+            usleep(50_000)
+            turn += 1
+            if turn % 10 == 0 { compare() }
         }
     }
 
@@ -170,9 +183,14 @@ final class RunMonitor: Sendable {
             "queuedSpans": Double(pipeline.ledger.queued),
             "residentBytes": Double(ProcessUsage.now().residentBytes),
         ]
+        if let bytes = heldBytesOfPages?() { row["heldBytes"] = Double(bytes) }
+        if let bytes = allocatedBytes?() { row["allocatedBytes"] = Double(bytes) }
         let lastNs = last.atNs
         state.withLock { state in
             guard state.phase == "run" else { return }
+            if let start = state.start {
+                row["elapsedS"] = (Double(now.atNs - start.atNs) / 1e6).rounded() / 1e3
+            }
             if let start = state.start, state.intended != nil {
                 let fromNs = state.intendedFromNs
                 let before = state.intended?.count(beforeNs: fromNs + lastNs - start.atNs) ?? 0

@@ -32,6 +32,8 @@ public struct RunOptions: Sendable {
     public var pages: any PageSource = MappedPageSource()
     /// Bytes that are taken from there now; nil where nobody keeps count.
     public var heldBytesOfPages: (@Sendable () -> UInt64)?
+    /// Bytes that the whole process has allocated now; nil where the allocator does not tell.
+    public var allocatedBytes: (@Sendable () -> UInt64)?
     /// Extra work on the exporter's thread, as a share of all other processor time: what a self-test of a
     /// gate looks for.
     public var extraWorkShare = 0.0
@@ -97,14 +99,10 @@ public final class ScenarioRun: Sendable {
         } else {
             sinkProcess = nil
         }
-        let outages = setup.sinkArguments(scenario.sink, options).contains {
-            $0.hasPrefix("down=") || $0.hasPrefix("stop=") || $0.hasPrefix("tls=")
-        }
+        let patienceNs = setup.patienceNs(setup.sinkArguments(scenario.sink, options))
         let authorityPath = sinkProcess?.authorityPath
         let sink = baseURL.map {
-            SinkControl(
-                baseURL: $0, authorityPath: authorityPath,
-                patienceNs: outages ? 60_000_000_000 : 0)
+            SinkControl(baseURL: $0, authorityPath: authorityPath, patienceNs: patienceNs)
         }
         self.sink = sink
         let watch = DeliveryWatch(
@@ -173,7 +171,8 @@ public final class ScenarioRun: Sendable {
             let disabled = try replayDisabled()
             let monitor = RunMonitor(
                 pipeline: pipeline, replay: replay, watch: watch,
-                heldBytesOfPages: options.heldBytesOfPages, onProgress: options.onProgress)
+                heldBytesOfPages: options.heldBytesOfPages, allocatedBytes: options.allocatedBytes,
+                onProgress: options.onProgress)
             let before = try warmUp(monitor)
             // What the warm-up left behind must not count as delivered in the measured part.
             _ = pipeline.forceFlush(timeoutMs: Int(compiled.scenario.run.drainNs / 1e6))

@@ -35,7 +35,8 @@ extension SinkFaultRule {
     /// | `reply=html`, `reply=truncated`, `reply=flood`, `reply=bomb` (with `bytes=64MiB`), `reply=headers` (with `lines=100000`) | a 200 that is not one |
     ///
     /// Any of them may have `after=N` (spare the first N requests), `every=N` (one in N),
-    /// `count=N` (strike N times), `for=10s` (strike so long from the first time).
+    /// `count=N` (strike N times), `at=1m` (spare all until so long after the first request), `for=10s` (strike
+    /// so long from the first time).
     /// Quotes keep commas and semicolons in a value. Durations need a unit: us, ms, s, m.
     public init(parsing text: String) throws(SinkFaultSyntaxError) {
         var words: [FaultText.Word] = []
@@ -52,12 +53,18 @@ extension SinkFaultRule {
         let every = try options.takeCount("every") ?? 1
         let count = try options.takeCount("count")
         let duration = try options.takeDuration("for")
+        let start = try options.takeDuration("at")
         try options.finish()
+        if start != nil, case .tls = fault {
+            throw SinkFaultSyntaxError(
+                description: "at does not belong to tls in \"\(text)\": write after=N")
+        }
         guard every >= 1 else {
             throw SinkFaultSyntaxError(description: "every=0 in \"\(text)\": must be at least 1")
         }
         self.init(
-            fault, after: after, every: every, count: count, durationNanoseconds: duration)
+            fault, after: after, every: every, count: count, durationNanoseconds: duration,
+            startNanoseconds: start)
     }
 }
 

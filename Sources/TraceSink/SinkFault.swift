@@ -125,11 +125,13 @@ public struct SinkFaultRule: Sendable, Equatable {
     public var count: Int?
     /// How long it strikes from the first time on, in nanoseconds; nil for no limit.
     public var durationNanoseconds: Int64?
+    /// Requests are let through until so long after the first of all, in nanoseconds; nil for none.
+    public var startNanoseconds: Int64?
 
     /// A rule; by default every request is struck.
     public init(
         _ fault: SinkFault, after: Int = 0, every: Int = 1, count: Int? = nil,
-        durationNanoseconds: Int64? = nil
+        durationNanoseconds: Int64? = nil, startNanoseconds: Int64? = nil
     ) {
         precondition(after >= 0 && every >= 1, "after must be at least 0 and every at least 1")
         self.fault = fault
@@ -137,6 +139,7 @@ public struct SinkFaultRule: Sendable, Equatable {
         self.every = every
         self.count = count
         self.durationNanoseconds = durationNanoseconds
+        self.startNanoseconds = startNanoseconds
     }
 }
 
@@ -147,6 +150,8 @@ public struct SinkFaultSchedule: Sendable, Equatable {
     public let rules: [SinkFaultRule]
     private var progress: [Progress]
     private var requests = 0
+    /// When the first request came; kept where a rule goes by it.
+    private var firstRequestNs: UInt64?
     /// Whether the rule that struck last stops striking some day: what never does is how the sink is,
     /// not something that passes.
     private(set) var lastStrikePasses = false
@@ -169,6 +174,9 @@ public struct SinkFaultSchedule: Sendable, Equatable {
     mutating func next(nowNs: @autoclosure () -> UInt64) -> SinkFault? {
         let request = requests
         requests += 1
+        if firstRequestNs == nil, rules.contains(where: { $0.startNanoseconds != nil }) {
+            firstRequestNs = nowNs()
+        }
         for (index, rule) in rules.enumerated() {
             if case .tls = rule.fault {
                 guard begins(index, at: request, nowNs: nowNs()) else { continue }
@@ -176,6 +184,11 @@ public struct SinkFaultSchedule: Sendable, Equatable {
             }
             guard request >= rule.after, (request - rule.after) % rule.every == 0 else { continue }
             if let count = rule.count, progress[index].struck >= count { continue }
+            if let start = rule.startNanoseconds, let first = firstRequestNs,
+                nowNs() &- first < UInt64(clamping: start)
+            {
+                continue
+            }
             if let duration = rule.durationNanoseconds {
                 let now = nowNs()
                 let first = progress[index].firstStrikeNs ?? now

@@ -13,6 +13,18 @@ enum Heap {
     }
 }
 
+extension Heap {
+    /// Bytes that the process has allocated and not freed, arenas of their own among them.
+    static func allocatedBytes() -> UInt64 {
+        var epoch: UInt64 = 1
+        unsafe mallctl("epoch", nil, nil, &epoch, MemoryLayout<UInt64>.size)
+        var bytes = 0
+        var size = MemoryLayout<Int>.size
+        unsafe mallctl("stats.allocated", &bytes, &size, nil, 0)
+        return UInt64(bytes)
+    }
+}
+
 /// Pages from a jemalloc arena that holds nothing else, so that its statistics say what spans hold.
 struct ArenaPageSource: PageSource {
     private let arena: UInt32

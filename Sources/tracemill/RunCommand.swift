@@ -149,6 +149,7 @@ struct RunCommand: ParsableCommand {
         options.clock = clock.source
         options.extraWorkShare = extraWork
         options.allocatedBytesOfThread = { Heap.allocatedBytesOfThread() }
+        options.allocatedBytes = { Heap.allocatedBytes() }
         if let pages = ArenaPageSource() {
             options.pages = pages
             options.heldBytesOfPages = { pages.heldBytes }

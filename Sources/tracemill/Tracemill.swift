@@ -36,6 +36,7 @@ struct Tracemill: ParsableCommand {
             RunCommand.self, SinkCommand.self, TraceCommand.self, ValidateCommand.self,
             TopologyCommand.self, CompareCommand.self, GateCommand.self, SelftestCommand.self,
             MergeCommand.self, ReportCommand.self, HistoryCommand.self, FaultsCommand.self,
+            SoakCommand.self,
             BenchCommand.self, DoctorCommand.self,
         ])
 

@@ -52,6 +52,11 @@ struct FaultScheduleTests {
                 "latency=1s,for=1m",
                 .init(.latency(nanoseconds: 1_000_000_000), durationNanoseconds: 60_000_000_000)
             ),
+            (
+                "down=1s,at=10m,count=1",
+                .init(
+                    .down(nanoseconds: 1_000_000_000), count: 1, startNanoseconds: 600_000_000_000)
+            ),
             ("trickle=500us", .init(.trickle(intervalNanoseconds: 500_000))),
             ("down=500ms,count=20", .init(.down(nanoseconds: 500_000_000), count: 20)),
             ("stop=2s", .init(.stop(nanoseconds: 2_000_000_000))),
@@ -152,6 +157,18 @@ struct FaultScheduleTests {
         #expect(try events("tls=1.0,count=0", "crcr") == "crcr")
         #expect(try events("tls=expired,after=1,count=1;status=503", "crrcr") == "cxxfx")
         #expect(try events("status=503", "ccrr") == "ccxx")
+    }
+
+    @Test("A rule with a beginning spares what comes before, counted from the first request of all")
+    func beginning() throws {
+        var schedule = try SinkFaultSchedule(parsing: "hang,at=10ms,count=2;latency=1ms,after=1")
+        let times: [UInt64] = [1_000, 1_009, 1_010, 1_015, 1_050].map { $0 * 1_000_000 }
+        let struck = times.map { time in schedule.next(nowNs: time) }
+        let late = SinkFault.latency(nanoseconds: 1_000_000)
+        #expect(struck == [nil, late, .hang(.answer), .hang(.answer), late])
+        #expect(throws: SinkFaultSyntaxError.self) {
+            try SinkFaultRule(parsing: "tls=expired,at=1s")
+        }
     }
 
     @Test("HTTP dates are written as RFC 9110 asks")

@@ -58,7 +58,7 @@ enum ReportMarkdown {
             + (flawed > 0 ? ", \(flawed) do not count" : "") + "\n\n"
         let conclusions =
             study.forests() + study.courseFigures() + study.latencies()
-            + [study.throughput(), study.drift()].compactMap(\.self)
+            + [study.throughput(), study.memory(), study.drift()].compactMap(\.self)
             + study.fidelities() + study.graphs() + study.waterfalls()
         for figure in conclusions {
             let line =

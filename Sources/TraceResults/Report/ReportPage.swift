@@ -197,6 +197,7 @@ struct ReportPageWriter {
         guard !isHistory else { return sections }
         add("latency", "Latency") { figures(study.latencies(), &$0) }
         add("throughput", "Throughput") { figures([study.throughput()].compactMap(\.self), &$0) }
+        add("memory", "Memory") { figures([study.memory()].compactMap(\.self), &$0) }
         add("drift", "Order and drift") { figures([study.drift()].compactMap(\.self), &$0) }
         add("fidelity", "Cost against fidelity") { figures(study.fidelities(), &$0) }
         add("services", "Services") { figures(study.graphs(), &$0) }

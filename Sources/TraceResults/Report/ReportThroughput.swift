@@ -173,7 +173,7 @@ extension ReportText {
 extension ReportGroup {
     /// A column of the runs' series: median, least and most of the runs in each interval, thinned where
     /// there are too many to draw.
-    fileprivate func course(_ column: String) -> [ReportStudy.CoursePoint] {
+    func course(_ column: String) -> [ReportStudy.CoursePoint] {
         let columns = runs.compactMap { run -> [Double]? in
             run.series.columns[column].map { $0.map { $0.isFinite ? $0 : 0 } }
         }

@@ -7,6 +7,7 @@ enum RingChecks {
     static let all = [
         Check(name: "ring", share: 3, body: model),
         Check(name: "ring-threads", share: 3, body: threads),
+        Check(name: "ring-drain", share: 1, body: drain),
         Check(name: "ring-paused", share: 0.01, body: paused),
     ]
 
@@ -134,6 +135,44 @@ enum RingChecks {
         try demand(found.problems.isEmpty, shape + found.problems.joined(separator: "; "))
         try demand(found.sum == expected, shape + "other words came out than went in")
         try demand(shared.ring.isEmpty && shared.ring.pop() == nil, shape + "something is left")
+    }
+
+    /// A full ring, and threads that all begin to empty it at one time: each word goes to one of them.
+    static func drain(operations: Int, seed: UInt64) throws -> Int {
+        let (capacity, consumers) = (1024, 3)
+        let rounds = max(2, operations / (2 * capacity))
+        let shared = SharedRing(capacity, .max - 700)
+        let (filled, emptied, taken) = (SharedNumber(), SharedNumber(), SharedNumber())
+        let problem = Mutex<String?>(nil)
+        OSThreads.run(count: consumers + 1) { thread in
+            for round in 1...rounds where problem.withLock({ $0 }) == nil {
+                if thread == consumers {
+                    for word in 1...UInt(capacity) { _ = shared.ring.push(word) }
+                    filled.add()
+                    emptied.wait(for: round * consumers)
+                    Watchdog.beat()
+                    continue
+                }
+                filled.wait(for: round)
+                var (count, last) = (0, UInt(0))
+                while let word = shared.ring.pop() {
+                    if word <= last { problem.withLock { $0 = "\(word) after \(last)" } }
+                    last = word
+                    count += 1
+                }
+                taken.add(count)
+                if emptied.add() == round * consumers, taken.value != round * capacity {
+                    problem.withLock {
+                        $0 = "\(taken.value - (round - 1) * capacity) words from \(capacity)"
+                    }
+                }
+            }
+            // Nobody may wait for one who has given up.
+            filled.add(rounds)
+            emptied.add(rounds * consumers)
+        }
+        if let problem = problem.withLock({ $0 }) { throw Failure(problem) }
+        return 2 * rounds * capacity
     }
 
     /// A thread took a position and stops before it writes its cell: nothing overtakes it, and nothing is lost.
