@@ -1,4 +1,5 @@
 import TraceCore
+import TracePipeline
 import TraceResults
 
 /// What a run with `--fidelity` has to know ahead: how many plans to keep, and what is known of the sampler.
@@ -19,7 +20,8 @@ struct FidelitySetup: Sendable {
         }
         if let endpoint = options.endpoint ?? scenario.pipeline.exporter.endpoint {
             throw .unusable(
-                "--fidelity needs the receiver of the run's own, which lists the spans; \(endpoint) does not: "
+                "--fidelity needs the receiver of the run's own, which lists the spans; "
+                    + "\(OTLPHTTPSettings(endpoint: endpoint).printableEndpoint) does not: "
                     + "leave out the endpoint")
         }
         if options.shard.count > 1 {

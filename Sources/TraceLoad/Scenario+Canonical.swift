@@ -1,4 +1,5 @@
 import TraceCore
+import TracePipeline
 
 /// A declaration some of whose values may be left out of a file.
 private protocol StandardDeclaration {
@@ -7,7 +8,8 @@ private protocol StandardDeclaration {
 }
 
 extension Scenario {
-    /// What the scenario says, one line a value, without file name, positions and header values: equal for files
+    /// What the scenario says, one line a value, without file name, positions, header values, user-info and
+    /// query of the endpoint: equal for files
     /// that mean the same, whatever their comments and order of keys. Values at their defaults are left out,
     /// also where they are written: what a result's digest of its scenario is made from does not change when
     /// files can say more than before.
@@ -109,7 +111,12 @@ private struct CanonicalLines {
             lines.append("\(path).name: \(header.name)")
         } else if Mirror(reflecting: value).displayStyle == .optional {
             let wrapped = Mirror(reflecting: value).children.first?.value
-            lines.append("\(path): \(wrapped.map { "\($0)" } ?? "none")")
+            var text = wrapped.map { "\($0)" } ?? "none"
+            // User-info and query may be secrets.
+            if let endpoint = wrapped as? String, path.hasSuffix("exporter.endpoint") {
+                text = OTLPHTTPSettings(endpoint: endpoint).printableEndpoint
+            }
+            lines.append("\(path): \(text)")
         } else {
             // Equal samplers have equal descriptions, however they were written.
             lines.append("\(path): \(value)")

@@ -128,7 +128,7 @@ extension ScenarioReader {
             }
         }
         if let node = fields["headers"] {
-            exporter.headers = entries(node, "headers").compactMap { entry in
+            exporter.headers = entries(node, "headers", isSecret: true).compactMap { entry in
                 // The value is left out of messages: it may be a secret.
                 text(entry.value, "a header value").map { .init(name: entry.name, value: $0) }
             }

@@ -120,12 +120,14 @@ final class ScenarioReader {
     }
 
     /// Entries of a mapping with names of the author's choosing, in file order.
-    func entries(_ node: Node, _ what: String) -> [(
+    ///
+    /// - Parameter isSecret: what stands there instead is left out of messages.
+    func entries(_ node: Node, _ what: String, isSecret: Bool = false) -> [(
         name: String, position: SourcePosition, value: Node
     )] {
         guard case .mapping(let mapping) = node else {
-            report(
-                .wrongType, at: node.position, "expected \(what), a mapping, found \(node.phrase)")
+            let found = isSecret ? node.kindPhrase : node.phrase
+            report(.wrongType, at: node.position, "expected \(what), a mapping, found \(found)")
             return []
         }
         return mapping.compactMap { key, value in
@@ -286,8 +288,15 @@ extension Node {
     /// What the node is, for messages.
     var phrase: String {
         switch self {
-        case .scalar(let scalar):
-            scalar.string.isEmpty ? "nothing" : "`\(scalar.string.prefix(60))`"
+        case .scalar(let scalar) where !scalar.string.isEmpty: "`\(scalar.string.prefix(60))`"
+        default: kindPhrase
+        }
+    }
+
+    /// The same without any of its text.
+    var kindPhrase: String {
+        switch self {
+        case .scalar(let scalar): scalar.string.isEmpty ? "nothing" : "a text"
         case .mapping: "a mapping"
         case .sequence: "a list"
         case .alias: "an alias"

@@ -2,6 +2,7 @@ import ArgumentParser
 import FoundationEssentials
 import Glibc
 import TraceLoad
+import TracePipeline
 import TraceResults
 
 /// `tracemill topology SCENARIO [RESULT]`.
@@ -154,7 +155,7 @@ enum SinkAddress {
             !address.contains("?"), !address.contains("#")
         else {
             throw CommandFailure.usage(
-                "--sink \(TerminalText.neutralised(address)): write an address such as \(standard)")
+                "--sink \(shown(address)): write an address such as \(standard)")
         }
         var base = Substring(address)
         while base.hasSuffix("/") { base = base.dropLast() }
@@ -173,7 +174,12 @@ enum SinkAddress {
 
     static func unreachable(_ address: String, _ error: SinkProcessError) -> CommandFailure {
         .usage(
-            "\(error); is a sink listening at \(TerminalText.neutralised(address))? "
+            "\(error); is a sink listening at \(shown(address))? "
                 + "`tracemill sink --store memory` is one")
+    }
+
+    /// Without user-info and query.
+    private static func shown(_ address: String) -> String {
+        TerminalText.neutralised(OTLPHTTPSettings(endpoint: address).printableEndpoint)
     }
 }

@@ -75,7 +75,7 @@ struct Command {
 }
 
 /// A folder of its own, gone with the value.
-final class Scratch {
+final class Scratch: Sendable {
     let url: URL
 
     init() throws {

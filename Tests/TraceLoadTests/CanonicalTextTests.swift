@@ -87,4 +87,27 @@ import Testing
         #expect(other.said == plain.said.union(["run.warmupNs: 1000000000.0"]))
         #expect(other.defaults == plain.defaults.subtracting(["run.warmupNs: 2000000000.0"]))
     }
+
+    @Test
+    func `No secret stands in it: header values, user-info and query of the endpoint`() throws {
+        let exporter =
+            "{endpoint: 'http://me:s3cret@host:4318/v1/traces?key=s3cret', headers: {x-api-key: s3cret}}"
+        let scenario = try Scenario.parse(
+            Self.text(
+                rest: """
+                    pipeline: {exporter: \(exporter)}
+                    variants: {same: {exporter: \(exporter)}, other: {sampler: always_off}}
+                    """))
+        let said = scenario.canonicalText + scenario.defaultsText
+        #expect(said.contains("pipeline.exporter.endpoint: http://host:4318/v1/traces\n"))
+        #expect(said.contains("x-api-key"))
+        #expect(!said.contains("s3cret"))
+        // The user and the key are not what makes it another scenario.
+        let plain = try Scenario.parse(
+            Self.text(
+                rest: "pipeline: {exporter: {endpoint: 'http://host:4318/v1/traces', "
+                    + "headers: {x-api-key: other}}}"))
+        let first = try Scenario.parse(Self.text(rest: "pipeline: {exporter: \(exporter)}"))
+        #expect(first.canonicalText == plain.canonicalText)
+    }
 }

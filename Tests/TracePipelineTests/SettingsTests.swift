@@ -52,8 +52,11 @@ import Testing
         "An endpoint is shown without user-info and query",
         arguments: [
             ("https://user:pw@host:4318/v1/traces?key=1#x", "https://host:4318/v1/traces"),
-            ("http://a@b@host/", "http://host/"), ("http://host/p@th", "http://host/p@th"),
-            ("HTTP://host", "HTTP://host"),
+            ("http://a@b@host/", "http://host/"), ("http://host/path", "http://host/path"),
+            ("HTTP://host", "HTTP://host"), ("user:pw@host:1/a", "host:1/a"),
+            // What stands in front of the last @ may be half a password.
+            ("http://user:p/w@host/", "http://(hidden)"), ("http://u:p?w@host", "http://(hidden)"),
+            ("http//user:pw@host", "(hidden)"), ("user:pw://host", "(hidden)"),
         ])
     func printable(endpoint: String, shown: String) {
         #expect(OTLPHTTPSettings(endpoint: endpoint).printableEndpoint == shown)

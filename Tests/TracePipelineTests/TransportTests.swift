@@ -173,6 +173,38 @@ import TraceCore
         for secret in ["s3cret-key", "passw0rd", "t0ken"] { #expect(!dumped.contains(secret)) }
     }
 
+    @Test(
+        "A secret is hidden in every writing of it, and in the words of a header",
+        arguments: [
+            "t0ken/\"1", "t0ken%2F%221", "dDBrZW4vIjE=", "dDBrZW4vIjE", "74306B656E2F2231",
+            "t0ken/\\\"1",
+            "alad:din0", "din0", "YWxhZDpkaW4w", "c00kie", "pa ss", "pa%20ss", "qu3ry&",
+        ])
+    func writings(writing: String) throws {
+        var settings = OTLPHTTPSettings(endpoint: "http://me:pa%20ss@host/v1/traces?a=qu3ry%26")
+        settings.headers = [
+            try HTTPHeader(name: "authorization", value: "Bearer t0ken/\"1"),
+            try HTTPHeader(name: "x-basic", value: "Basic YWxhZDpkaW4w"),
+            try HTTPHeader(name: "cookie", value: "sid=c00kie; a=b"),
+        ]
+        let log = LogCapture()
+        var diagnostics = ExportDiagnostics(
+            logger: log.logger(), endpoint: settings.printableEndpoint, secrets: settings.secrets)
+        diagnostics.warn(.refused("no such key as \(writing): Bearer is missing"), nowNs: 1)
+        #expect(log.lines.count == 1)
+        #expect(log.lines[0].contains("no such key as (hidden): Bearer is missing"), "\(log.lines)")
+    }
+
+    @Test("Base64 is read as it is written, and nothing else is")
+    func base64() {
+        for text in ["", "a", "ab", "abc", "abcd", "\u{20AC}uro"] {
+            #expect(Base64.decode(Base64.encode(text)) == text)
+        }
+        for digits in ["a", "ab=c", "a b", "\u{20AC}", "/w=="] {
+            #expect(Base64.decode(digits) == nil, "\(digits)")
+        }
+    }
+
     @Test("Warnings of one kind are logged once in a while, not once a batch")
     func warningsLimited() throws {
         let server = ScriptedServer(then: .answer(status: 400))

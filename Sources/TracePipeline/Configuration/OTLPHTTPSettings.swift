@@ -109,8 +109,8 @@ public struct OTLPHTTPSettings: Sendable {
                 shown, reason: "it has no scheme; write http://\(shown) or https://\(shown)")
         }
         guard ["http", "https"].contains(scheme.lowercased()) else {
-            throw .invalidEndpoint(
-                shown, reason: "only http:// and https:// are spoken, not \(scheme)://")
+            let named = isScheme(scheme) ? ", not \(scheme)://" : ""
+            throw .invalidEndpoint(shown, reason: "only http:// and https:// are spoken\(named)")
         }
         guard !endpoint.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
             throw .invalidEndpoint(shown, reason: "it contains a space or a control character")
@@ -124,14 +124,26 @@ public struct OTLPHTTPSettings: Sendable {
         }
     }
 
+    /// Letters, digits, `+`, `-`, `.`, the first one a letter (RFC 3986 §3.1): anything else in front of
+    /// `://` may be half of a secret.
+    private static func isScheme(_ text: Substring) -> Bool {
+        text.first.map { $0.isASCII && $0.isLetter } == true
+            && text.allSatisfy {
+                $0.isASCII && ($0.isLetter || $0.isNumber || "+-.".contains($0))
+            }
+    }
+
     private static func printable(_ endpoint: String) -> String {
         var rest = endpoint[...]
         var scheme = ""
         if let mark = rest.range(of: "://") {
-            scheme = String(rest[..<mark.upperBound])
+            if isScheme(rest[..<mark.lowerBound]) { scheme = String(rest[..<mark.upperBound]) }
             rest = rest[mark.upperBound...]
+            guard !scheme.isEmpty else { return "(hidden)" }
         }
         let authorityEnd = rest.firstIndex { $0 == "/" || $0 == "?" || $0 == "#" } ?? rest.endIndex
+        // An @ behind the authority may be the end of a password that has one of these in it.
+        guard !rest[authorityEnd...].contains("@") else { return scheme + "(hidden)" }
         if let at = rest[..<authorityEnd].lastIndex(of: "@") {
             rest = rest[rest.index(after: at)...]
         }
@@ -140,27 +152,6 @@ public struct OTLPHTTPSettings: Sendable {
             + String(
                 String.UnicodeScalarView(
                     shown.unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
-    }
-
-    /// Texts that must not be printed, even when a server echoes them: header values, user-info of
-    /// the URLs, as written, decoded and as Basic authentication sends it. Longest first.
-    var secrets: [String] {
-        var found = Set(headers.map(\.value).filter { $0.utf8.count >= 4 })
-        for address in [endpoint, proxy ?? ""] {
-            guard let mark = address.range(of: "://") else { continue }
-            let authority = address[mark.upperBound...].prefix { $0 != "/" && $0 != "?" }
-            guard let at = authority.lastIndex(of: "@") else { continue }
-            let written = String(authority[..<at])
-            let decoded = PercentEncoding.decode(written) ?? written
-            found.insert(Base64.encode(decoded))
-            for userInfo in [written, decoded] {
-                found.insert(userInfo)
-                if let colon = userInfo.firstIndex(of: ":") {
-                    found.insert(String(userInfo[userInfo.index(after: colon)...]))
-                }
-            }
-        }
-        return found.filter { !$0.isEmpty }.sorted { $0.utf8.count > $1.utf8.count }
     }
 }
 

@@ -51,12 +51,10 @@ public struct HTTPHeader: Sendable, Equatable {
         }
     }
 
-    /// At most 40 characters, control characters replaced: fit for an error message. What follows
-    /// a colon or a line end is cut: someone may have written the whole line into the name.
+    /// At most 40 characters, fit for an error message. What follows the first that no name has is cut:
+    /// someone may have written the whole line into the name, or the value alone.
     private static func printable(_ name: String) -> String {
-        let head = name.unicodeScalars.prefix { $0 != ":" && $0 != "\r" && $0 != "\n" }.prefix(40)
-        return String(
-            String.UnicodeScalarView(head.map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
+        String(decoding: name.utf8.prefix { isTokenByte($0) }.prefix(40), as: UTF8.self)
     }
 }
 

@@ -29,6 +29,37 @@ enum Base64 {
         return String(decoding: digits, as: UTF8.self)
     }
 
+    /// The text in UTF-8 that `digits` stand for, padded or not; nil when they are none, or no text.
+    static func decode(_ digits: String) -> String? {
+        var bytes: [UInt8] = []
+        var bits: UInt32 = 0
+        var count = 0
+        let significant = digits.utf8.prefix { $0 != UInt8(ascii: "=") }
+        guard digits.utf8.dropFirst(significant.count).allSatisfy({ $0 == UInt8(ascii: "=") }),
+            significant.count % 4 != 1
+        else { return nil }
+        for digit in significant {
+            guard let value = value(digit) else { return nil }
+            bits = bits << 6 | value
+            count += 6
+            guard count >= 8 else { continue }
+            count -= 8
+            bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    private static func value(_ digit: UInt8) -> UInt32? {
+        switch digit {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"): UInt32(digit - UInt8(ascii: "A"))
+        case UInt8(ascii: "a")...UInt8(ascii: "z"): UInt32(digit - UInt8(ascii: "a")) + 26
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): UInt32(digit - UInt8(ascii: "0")) + 52
+        case UInt8(ascii: "+"), UInt8(ascii: "-"): 62
+        case UInt8(ascii: "/"), UInt8(ascii: "_"): 63
+        default: nil
+        }
+    }
+
     private static func digit(_ value: UInt32) -> UInt8 {
         let value = UInt8(truncatingIfNeeded: value)
         return switch value {
