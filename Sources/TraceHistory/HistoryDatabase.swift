@@ -190,6 +190,12 @@ public final class HistoryDatabase: Sendable {
             case .SQLITE_CORRUPT: throw .damaged(path: path, detail: detail)
             case .SQLITE_BUSY, .SQLITE_LOCKED: throw .busy(path: path)
             case .SQLITE_FULL: throw .unusable(path: path, reason: "the disk is full")
+            case .SQLITE_IOERR:
+                throw .unusable(
+                    path: path,
+                    reason:
+                        "\(detail): the disk fails or is full, or a limit on file sizes (ulimit -f) is in "
+                        + "force")
             default: throw .unusable(path: path, reason: detail)
             }
         } catch {

@@ -208,7 +208,8 @@ public final class ScenarioRun: Sendable {
             report.load(summary, compiled)
             try closeBooks(&report, issued: [disabled, before, summary])
             if let sink { try report.traces(sink, compiled) }
-            if let fidelity, let sink, let truth = replay.truth {
+            // Of a run that was cut short a comparison with all its plans would say nothing.
+            if let fidelity, let sink, let truth = replay.truth, interruption == nil {
                 let study = try fidelity.study(
                     truth, truthCPUNs: replay.truthCPUNs, sink: sink, cipher: replay.cipher,
                     books: report.record.ledger.sink)

@@ -1,6 +1,7 @@
 // One child process with a bounded life: a fresh process each run, in a group of its own, its words read
 // up to a bound, ended when its time is up or when whoever runs it is told to stop.
 import Glibc
+import Synchronization
 import TraceResults
 
 /// How a child came to its end.
@@ -16,6 +17,15 @@ enum ChildEnding: Equatable {
 
 /// Runs child processes one at a time. Blocking; any thread.
 struct ChildRun {
+    /// The group of the child that is waited for; 0 when there is none.
+    private static let currentGroup = Atomic<Int32>(0)
+
+    /// Ends that child and its group, for a signal handler.
+    static func killCurrent() {
+        let group = currentGroup.load(ordering: .relaxed)
+        if group > 0 { kill(-group, SIGKILL) }
+    }
+
     /// The last words it keeps of a child.
     private static let wordsBytesMax = 8 << 10
 
@@ -44,6 +54,8 @@ struct ChildRun {
         guard status == 0 else {
             return ChildRun(ending: .cannotStart(text(status)), words: "")
         }
+        currentGroup.store(processID, ordering: .relaxed)
+        defer { currentGroup.store(0, ordering: .relaxed) }
         var words: [UInt8] = []
         let ending = waited(
             processID, until: HostClock.monotonicNs() + timeoutNs, shouldStop: shouldStop

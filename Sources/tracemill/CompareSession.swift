@@ -12,6 +12,7 @@ final class CompareSession {
     private let facts: [VariantFacts]
     private let folder: RunFolder
     private let stopping = StopFlag()
+    private let signals: SignalWatch
     private let orderSeed: UInt64
     private let notes: [String]
     private let progress: CollectionProgress
@@ -20,6 +21,9 @@ final class CompareSession {
 
     init(_ command: CompareCommand) throws {
         self.command = command
+        // Before there is anything that would be left behind.
+        let stopping = stopping
+        signals = SignalWatch { stopping.stop($0) }
         let path = command.files[0]
         let base = try ScenarioFile.loaded(path, seed: command.pass.seed)
         resultPath = command.output ?? ResultPath.standard(for: "compare-\(base.name)")
@@ -28,9 +32,6 @@ final class CompareSession {
         var random = SystemRandomNumberGenerator()
         orderSeed = command.orderSeed ?? UInt64.random(in: .min ... .max, using: &random)
         var plan = try ComparePlan(command, base)
-        let stopping = stopping
-        let signals = SignalWatch { stopping.stop($0) }
-        defer { signals.stop() }
         try plan.size(base)
         try plan.solve(base, isShown: !command.quiet, stopping: stopping)
         if let code = stopping.code { throw CommandFailure(message: nil, code: code) }
@@ -75,22 +76,22 @@ final class CompareSession {
         return plan
     }
 
+    deinit { signals.stop() }
+
     /// Collects, writes the result, compares.
     func run() throws -> Comparison {
-        let stopping = stopping
-        let signals = SignalWatch { stopping.stop($0) }
-        defer { signals.stop() }
         try collector.collect(first: 0, count: command.rounds)
         progress.finish()
         let result = result()
+        // A result without runs would only take the place of one that has some.
+        guard !result.runs.isEmpty else {
+            throw CommandFailure(
+                message: "no round was whole when it ended", code: stopping.code ?? .invalidRun)
+        }
         do {
             try ResultFile.write(result, to: resultPath)
         } catch {
             throw CommandFailure.usage("\(error)")
-        }
-        guard !result.runs.isEmpty else {
-            throw CommandFailure(
-                message: "no round was whole when it ended", code: stopping.code ?? .invalidRun)
         }
         do {
             var comparison = try ComparisonBuilder.comparison(

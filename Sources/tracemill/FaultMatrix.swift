@@ -18,7 +18,8 @@ struct FaultMatrix {
     /// Where result files go.
     let folder: String
     let executable: String
-    let shouldStop: () -> Bool
+    /// The signal that is to end it.
+    let interruption: () -> ExitCode?
     let say: (String) -> Void
 
     /// The scenario files of a folder, the fault-free one first.
@@ -50,6 +51,7 @@ struct FaultMatrix {
     /// Traces a second that are delivered when more is offered.
     func capacity() throws -> Double {
         let outcome = try cell("capacity", scenario: path(Self.faultFree), rate: nil)
+        if let code = interruption() { throw Self.stopped(code) }
         guard let run = outcome.run else {
             throw CommandFailure(
                 message: "the capacity cannot be measured: \(outcome.failure ?? "no result")",
@@ -73,25 +75,26 @@ struct FaultMatrix {
             let name = "\(Self.faultFree)-\(Self.text(load))"
             let outcome = try cell(
                 name, scenario: path(Self.faultFree), rate: capacity * load)
+            if let code = interruption() { throw Self.stopped(code) }
             faultFree[load] = outcome.run
             say("\(name): \(outcome.failure ?? "done")")
         }
         var rows: [FaultRow] = []
         for name in names where name != Self.faultFree {
             for load in Self.loads {
-                if shouldStop() { return rows }
                 let cellName = "\(name)-\(Self.text(load))"
+                let outcome = try cell(cellName, scenario: path(name), rate: capacity * load)
+                // What a signal cut off says nothing of the fault.
+                if interruption() != nil { return rows }
                 var row = FaultRow(
-                    fault: name, load: load,
-                    try cell(cellName, scenario: path(name), rate: capacity * load),
-                    faultFree: faultFree[load])
-                if row.isOnlySlow, !shouldStop() {
+                    fault: name, load: load, outcome, faultFree: faultFree[load])
+                if row.isOnlySlow {
                     // Time on a machine that others use: once more, and the better of the two.
                     remove(cellName)
+                    let again = try cell(cellName, scenario: path(name), rate: capacity * load)
+                    if interruption() != nil { return rows }
                     let second = FaultRow(
-                        fault: name, load: load,
-                        try cell(cellName, scenario: path(name), rate: capacity * load),
-                        faultFree: faultFree[load])
+                        fault: name, load: load, again, faultFree: faultFree[load])
                     if !second.isOnlySlow
                         || second.endRatio ?? .infinity < row.endRatio ?? .infinity
                     {
@@ -123,7 +126,8 @@ struct FaultMatrix {
             executable, "run", scenario, "--quiet", "--json", "--output", path,
         ]
         if let rate { arguments += ["--rate", String(rate)] }
-        let child = ChildRun.run(arguments, timeoutNs: Self.timeoutNs, shouldStop: shouldStop)
+        let child = ChildRun.run(
+            arguments, timeoutNs: Self.timeoutNs, shouldStop: { interruption() != nil })
         switch child.ending {
         case .exited(0), .exited(ExitCode.invalidRun.rawValue):
             guard let run = try? ResultFile.read(path).runs.first else {
@@ -138,6 +142,11 @@ struct FaultMatrix {
         }
     }
 
+    /// What a signal makes of it.
+    static func stopped(_ code: ExitCode) -> CommandFailure {
+        CommandFailure(message: "stopped; the same command goes on", code: code)
+    }
+
     private func remove(_ name: String) {
         unsafe unlink("\(folder)/\(name).json")
     }
@@ -150,5 +159,5 @@ struct FaultMatrix {
         load == load.rounded() ? "\(Int(load))x" : "\(load)x"
     }
 
-    private typealias ExitCode = TraceResults.ExitCode
+    typealias ExitCode = TraceResults.ExitCode
 }

@@ -76,7 +76,7 @@ struct FaultsCommand: ParsableCommand {
         let isQuiet = quiet
         let matrix = FaultMatrix(
             files: files, folder: state, executable: Self.executable,
-            shouldStop: { signalled.withLock { $0 != nil } },
+            interruption: { signalled.withLock { $0 } },
             say: { if !isQuiet { Output.error($0) } })
         let names = only.isEmpty ? files.map(\.name) : only.filter { !studyNames.contains($0) }
         let style = TerminalStyle.detected(on: STDOUT_FILENO)
@@ -108,7 +108,7 @@ struct FaultsCommand: ParsableCommand {
             }
         }
         if let code = signalled.withLock({ $0 }) {
-            throw CommandFailure(message: "stopped; the same command goes on", code: code)
+            throw FaultMatrix.stopped(code)
         }
         let code = TraceResults.ExitCode.combining(rows.map(\.code) + studied.map(\.code))
         guard code == .pass else { throw CommandFailure(message: nil, code: code) }

@@ -11,6 +11,7 @@ final class GateSession {
     private let baseline: RunResult?
     private let folder: RunFolder
     private let stopping = StopFlag()
+    private let signals: SignalWatch
     private let orderSeed: UInt64
     private let progress: CollectionProgress
     private let collector: RunCollector
@@ -18,6 +19,9 @@ final class GateSession {
 
     init(_ command: GateCommand) throws {
         self.command = command
+        // Before there is anything that would be left behind.
+        let stopping = stopping
+        signals = SignalWatch { stopping.stop($0) }
         scenarioPath = command.scenario ?? ""
         scenario = try ScenarioFile.loaded(scenarioPath, seed: command.pass.seed)
         let budgets = try GateBudgets.resolved(command.budgets, scenario)
@@ -55,11 +59,10 @@ final class GateSession {
             onProgress: { progress.update($0) })
     }
 
+    deinit { signals.stop() }
+
     /// Collects, judges, writes the result.
     func run() throws -> GateReport {
-        let stopping = stopping
-        let signals = SignalWatch { stopping.stop($0) }
-        defer { signals.stop() }
         var collected = 0
         for look in plan.looks where !collector.isOver {
             try collector.collect(first: collected, count: look - collected)
@@ -82,6 +85,10 @@ final class GateSession {
             }
         }
         progress.finish()
+        // A result without runs would only take the place of one that has some.
+        if let code = stopping.code, collector.runs.isEmpty {
+            throw CommandFailure(message: "no round was whole when it ended", code: code)
+        }
         let result = result(confirmsFrom: confirmsFrom)
         try write(result, to: resultPath)
         var report = GateJudge.report(on: result, settings: plan)
@@ -91,9 +98,6 @@ final class GateSession {
 
     /// Writes the head's runs as the file that later gates compare with.
     func recordBaseline() throws {
-        let stopping = stopping
-        let signals = SignalWatch { stopping.stop($0) }
-        defer { signals.stop() }
         try collector.collect(first: 0, count: plan.rounds)
         progress.finish()
         if let code = stopping.code { throw CommandFailure(message: nil, code: code) }

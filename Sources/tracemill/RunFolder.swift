@@ -2,6 +2,7 @@
 // (how long a program's path is moves its stack, and with it what is measured), and the latest result.
 import CZlib
 import Glibc
+import Synchronization
 import TraceResults
 
 /// A folder for the time of a collection, gone with the value.
@@ -22,15 +23,63 @@ final class RunFolder {
             )
         }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        announce()
     }
 
     deinit {
-        // Two levels, made here: <arm>/tracemill, and the runs' result files.
-        for name in ["base/tracemill", "head/tracemill", "run.json", "scenario.yaml"] {
-            unsafe unlink("\(path)/\(name)")
+        Self.current.store(0, ordering: .relaxed)
+        // Two levels, made here: <arm>/tracemill, the runs' result files, and what a run that was killed
+        // while it wrote one left beside it.
+        for name in ["base", "head"] { Self.remove("\(path)/\(name)") }
+        Self.remove(path)
+    }
+
+    /// Removes a folder with the files in it.
+    private static func remove(_ folder: String) {
+        if let directory = unsafe opendir(folder) {
+            while let entry = unsafe readdir(directory) {
+                let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                    unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                }
+                // Neither the folder itself nor the one above is a file that unlink takes.
+                unsafe unlink("\(folder)/\(name)")
+            }
+            unsafe closedir(directory)
         }
-        for name in ["base", "head"] { unsafe rmdir("\(path)/\(name)") }
-        unsafe rmdir(path)
+        unsafe rmdir(folder)
+    }
+
+    // MARK: From a signal handler
+
+    /// Where the texts are that name the files and folders of the latest folder, as a number: what a signal
+    /// handler may read. 0 when there is no such folder.
+    private static let current = Atomic<UInt>(0)
+    private static let currentNames = [
+        "base/tracemill", "head/tracemill", "run.json", "scenario.yaml", "base", "head", "",
+    ]
+
+    /// The texts stay for the life of the process: a handler may be at them at any time.
+    private func announce() {
+        let count = Self.currentNames.count
+        let texts = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>.allocate(capacity: count + 1)
+        for (index, name) in Self.currentNames.enumerated() {
+            unsafe (texts + index).initialize(to: strdup("\(path)/\(name)"))
+        }
+        unsafe (texts + count).initialize(to: nil)
+        Self.current.store(UInt(bitPattern: texts), ordering: .releasing)
+    }
+
+    /// Removes the folder of a collection, for a signal handler: no allocation, no lock.
+    static func removeCurrent() {
+        let address = current.load(ordering: .acquiring)
+        guard
+            var texts = unsafe UnsafePointer<UnsafeMutablePointer<CChar>?>(bitPattern: address)
+        else { return }
+        while let text = unsafe texts.pointee {
+            // Files first, then the folders that they were in.
+            if unsafe unlink(text) != 0 { unsafe rmdir(text) }
+            unsafe texts += 1
+        }
     }
 
     /// Where a scenario goes that comes from no file.

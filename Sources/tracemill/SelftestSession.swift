@@ -12,6 +12,7 @@ final class SelftestSession {
     private let folder: RunFolder
     private let program: String
     private let stopping = StopFlag()
+    private let signals: SignalWatch
     private var state: SelftestState
 
     /// The signal that ended the test early.
@@ -20,6 +21,9 @@ final class SelftestSession {
     init(_ command: SelftestCommand, shares: [Double]) throws {
         self.command = command
         self.shares = shares
+        // Before there is anything that would be left behind.
+        let stopping = stopping
+        signals = SignalWatch { stopping.stop($0) }
         folder = try RunFolder()
         if let path = command.scenario {
             scenarioPath = path
@@ -57,11 +61,10 @@ final class SelftestSession {
         _ = try folder.program("/proc/self/exe", as: "head")
     }
 
+    deinit { signals.stop() }
+
     /// All gates that are still to be run.
     func run() throws -> SelftestState {
-        let stopping = stopping
-        let signals = SignalWatch { stopping.stop($0) }
-        defer { signals.stop() }
         for share in (command.aa > 0 ? [0.0] : []) + shares {
             let wanted = share == 0 ? command.aa : command.trials
             while stopping.code == nil, state.trials(injecting: share).count < wanted {

@@ -3,10 +3,18 @@ import Synchronization
 import TraceResults
 
 /// SIGINT and SIGTERM: the first one ends the load, and the run drains and writes its result; a second
-/// one ends the process at once.
+/// one ends the process at once, with the child it waits for and the folder of its runs.
 final class SignalWatch: Sendable {
     private static let pending = Atomic<Int32>(0)
+    /// A second signal is being answered, on whatever thread it struck.
+    private static let isEnding = Atomic(false)
     private let isOver = Atomic(false)
+
+    /// For whoever is about to end the process: a run that the second signal killed is no failure to speak
+    /// of, and the code is the signal's.
+    static func yieldToEnding() {
+        while isEnding.load(ordering: .sequentiallyConsistent) { pause() }
+    }
 
     /// `onSignal` runs on a thread of its own.
     init(_ onSignal: @escaping @Sendable (ExitCode) -> Void) {
@@ -18,7 +26,12 @@ final class SignalWatch: Sendable {
         for number in [SIGINT, SIGTERM] {
             signal(number) { number in
                 let first = SignalWatch.pending.exchange(number, ordering: .relaxed)
-                if first != 0 { _exit(128 + number) }
+                guard first != 0 else { return }
+                SignalWatch.isEnding.store(true, ordering: .sequentiallyConsistent)
+                // Nothing here allocates or locks: it may have struck anywhere.
+                ChildRun.killCurrent()
+                RunFolder.removeCurrent()
+                _exit(128 + number)
             }
         }
         let watch = self

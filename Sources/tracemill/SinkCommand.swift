@@ -106,8 +106,10 @@ struct SinkCommand: ParsableCommand {
             throw CommandFailure.usage("--fault: \(error)")
         }
         if embedded {
-            // Ctrl-C reaches the whole group; the parent decides when the sink ends.
+            // Ctrl-C reaches the whole group, and so does SIGTERM from `timeout` or a service manager; the
+            // parent, which has spans to flush, decides when the sink ends.
             signal(SIGINT, SIG_IGN)
+            signal(SIGTERM, SIG_IGN)
             SinkServer.exitWithParent()
         }
         // Its own files and the kernel's queue beside its connections.
@@ -118,8 +120,19 @@ struct SinkCommand: ParsableCommand {
         } catch {
             throw CommandFailure.usage("\(error)")
         }
+        // A sink of a run goes when the run does.
+        let stopping = StopFlag()
+        let signals =
+            embedded
+            ? nil
+            : SignalWatch {
+                stopping.stop($0)
+                server.shutdown()
+            }
+        defer { signals?.stop() }
         Output.line(server.listeningLine)
         server.waitUntilStopped()
+        if let code = stopping.code { throw CommandFailure(message: nil, code: code) }
     }
 }
 

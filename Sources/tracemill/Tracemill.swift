@@ -1,6 +1,7 @@
 // The command: arguments and wiring. What it does is in the modules.
 import ArgumentParser
 import Glibc
+import Synchronization
 import TracePipeline
 import TraceResults
 
@@ -41,8 +42,11 @@ struct Tracemill: ParsableCommand {
         ])
 
     static func main() {
-        // A receiver that goes away must be an error, not the end of the process.
+        Output.holdStandardFiles()
+        // A receiver that goes away must be an error, not the end of the process; so must a file that grows
+        // beyond its limit, whoever writes it: SQLite, or the sink's store.
         signal(SIGPIPE, SIG_IGN)
+        signal(SIGXFSZ, SIG_IGN)
         do {
             var command = try parseAsRoot()
             #if DEBUG
@@ -52,13 +56,14 @@ struct Tracemill: ParsableCommand {
                 }
             #endif
             try command.run()
+            Output.end(.pass)
         } catch let failure as CommandFailure {
             failure.exit()
         } catch {
             let code = exitCode(for: error)
             if code.isSuccess {
                 Output.line(fullMessage(for: error))
-                Glibc.exit(0)
+                Output.end(.pass)
             }
             // The parser's own errors are errors of usage, with which it would exit with 64. Every other
             // error is caught where it can happen and says what to do: one that comes up to here is a defect.
@@ -66,10 +71,10 @@ struct Tracemill: ParsableCommand {
                 Output.error(
                     "internal error: \(TerminalText.neutralised("\(error)")). This is a defect of "
                         + "tracemill: please report it with the command line and the version")
-                Glibc.exit(TraceResults.ExitCode.internalError.rawValue)
+                Output.end(.internalError)
             }
             Output.error(fullMessage(for: error))
-            Glibc.exit(TraceResults.ExitCode.usage.rawValue)
+            Output.end(.usage)
         }
     }
 }
@@ -95,8 +100,9 @@ struct CommandFailure: Error {
     var code: TraceResults.ExitCode
 
     func exit() -> Never {
+        SignalWatch.yieldToEnding()
         if let message { Output.error(message) }
-        Glibc.exit(code.rawValue)
+        Output.end(code)
     }
 
     /// A file, argument or setting that cannot be used.
@@ -107,6 +113,29 @@ struct CommandFailure: Error {
 
 /// Standard output and error, by write(2): what is said is out when the process ends.
 enum Output {
+    /// Why standard output did not take what was said, the first time; 0 when it took all.
+    private static let failure = Atomic<Int32>(0)
+
+    /// Opens those of the three standard files that are closed: the next file that is opened would take
+    /// the place of one, and what is meant for the terminal would be written into it.
+    static func holdStandardFiles() {
+        // The lowest that is free is taken each time.
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+            _ = unsafe open("/dev/null", O_RDWR)
+        }
+    }
+
+    /// Ends the process. What standard output did not take is an error: somebody relies on the file.
+    static func end(_ code: TraceResults.ExitCode) -> Never {
+        SignalWatch.yieldToEnding()
+        let reason = failure.load(ordering: .relaxed)
+        guard reason != 0 else { Glibc.exit(code.rawValue) }
+        error(
+            "cannot write to standard output: \(unsafe String(cString: strerror(reason))); what it holds "
+                + "is not whole")
+        Glibc.exit(TraceResults.ExitCode.combining([code, .usage]).rawValue)
+    }
+
     static func line(_ text: String) { write(text + "\n", to: STDOUT_FILENO) }
     static func text(_ text: String) { write(text, to: STDOUT_FILENO) }
 
@@ -123,7 +152,12 @@ enum Output {
                 unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
             }
             if written < 0 {
-                if errno == EINTR { continue }
+                let reason = errno
+                if reason == EINTR { continue }
+                // A reader that has seen enough, such as `head`, is no failure.
+                if descriptor == STDOUT_FILENO, reason != EPIPE {
+                    _ = failure.compareExchange(expected: 0, desired: reason, ordering: .relaxed)
+                }
                 return
             }
             bytes = bytes.dropFirst(written)

@@ -4,7 +4,7 @@ import Testing
 /// kill −9 at any moment of a run: what is left passes for nothing that it is not.
 @Suite("Killed runs")
 struct KillTests {
-    /// More with TRACEMILL_KILLS=200, as before a release.
+    /// More with TRACEMILL_KILLS=200, as `make kill` does.
     private static let points =
         ProcessInfo.processInfo.environment["TRACEMILL_KILLS"].flatMap { Int($0) } ?? 16
 
@@ -55,6 +55,11 @@ struct KillTests {
                 folder: scratch.url)
             // Whole, with its books closed: the run had come to its end.
             #expect(added.exitCode == 0, "at \(share): \(added.errors)")
+        }
+        if Self.points > 16 {
+            print(
+                "\(Self.points) runs killed: \(ended) had written a whole result, the others left the old file"
+            )
         }
         // Beside it at most hidden files that no command reads by itself.
         let others = scratch.fileNames.filter { $0.hasSuffix(".json") && $0 != "r.json" }
