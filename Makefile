@@ -19,7 +19,7 @@ SOURCES = find $(wildcard Package.swift Sources Tests Benchmarks Examples) -name
 	-not -path '*/Generated/*' -not -path '*/.build*' -print0
 
 .DEFAULT_GOAL := help
-.PHONY: help install build run compare gate gate-baseline scenarios faults schema test report-test tsan asan fuzz model soak lint format bench \
+.PHONY: help install build run compare gate gate-baseline scenarios faults schema test report-test kill forks tsan asan fuzz model soak lint format bench \
 	bench-instructions bench-runtime-calls \
 	benchmarks shop shop-test interop ci-examples bench-peers bench-peers-test otlp-definition clean
 
@@ -70,6 +70,12 @@ test: install ## Run all tests
 report-test: install ## Look at the report in a headless Chromium (`make test` does, where there is one)
 	@.ci/install chromium
 	CI=true $(SWIFT) test --disable-xctest --jobs $(JOBS) --filter ReportBrowser $(ARGS)
+
+kill: install ## End runs by SIGKILL at seeded moments (KILLS=200): nothing is left that passes for a result
+	TRACEMILL_KILLS=$(or $(KILLS),200) $(SWIFT) test --disable-xctest --jobs $(JOBS) --filter KillTests $(ARGS)
+
+forks: install ## Fork a process under load (FORKS=1000): its children are inert, it loses nothing
+	TRACEMILL_FORKS=$(or $(FORKS),1000) $(SWIFT) test --disable-xctest --jobs $(JOBS) --filter ForkStormTests $(ARGS)
 
 # Without the suites that go a million times over on one thread.
 SLOW_SANITIZED = PropagationFuzz|SamplerShare

@@ -106,6 +106,8 @@ let package = Package(
                 "OTLPDefinition", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             path: "Tests/TestSupport", swiftSettings: strict),
+        // Interposes the test program's clock_gettime.
+        .target(name: "SteppedClock", path: "Tests/SteppedClock"),
         .testTarget(
             name: "TestSupportTests",
             dependencies: [
@@ -124,7 +126,7 @@ let package = Package(
             name: "TracePipelineTests",
             dependencies: [
                 "TracePipeline", "TraceCore", "TraceSink", "TraceResults", "CZlib", "TestSupport",
-                "OTLPDefinition",
+                "OTLPDefinition", "SteppedClock",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),

@@ -10,7 +10,7 @@ import TraceCore
 @testable import TracePipeline
 
 // Swift's Glibc does not offer it: a child of a process with threads may do little. That little is tested.
-@_silgen_name("fork") private func forkProcess() -> pid_t
+@_silgen_name("fork") func forkProcess() -> pid_t
 
 /// Appends the id of each span to a file that parent and child share, a line each.
 private struct FileExporter: SpanExporter {
@@ -30,7 +30,9 @@ private struct FileExporter: SpanExporter {
 
 @Suite struct ForkTests {
     /// What a child does that does not know better; whether all of it came to nothing.
-    private static func isInert(_ pipeline: TracingPipeline, inherited: ActiveSpan) -> Bool {
+    static func isInert(
+        _ pipeline: TracingPipeline, inherited: ActiveSpan, processors: Int = 4
+    ) -> Bool {
         let tracer = pipeline.provider.tracer(name: "child")
         var isInert = true
         for _ in 0..<100 {
@@ -46,14 +48,14 @@ private struct FileExporter: SpanExporter {
         isInert = pipeline.processor.forceFlush(timeoutMs: 10_000) == .completed && isInert
         isInert = pipeline.shutdown(timeoutMs: 10_000) == .completed && isInert
         isInert = pipeline.processor.shutdown(timeoutMs: 10_000) == .completed && isInert
-        isInert = pipeline.ledgers.count == 4 && isInert
+        isInert = pipeline.ledgers.count == processors && isInert
         isInert = !pipeline.metrics.points.isEmpty && isInert
         return pipeline.recorder.counters.notRecordedForked == 100 && isInert
     }
 
     /// Does the same once in this process. Swift's runtime makes generic types under locks of its own when
     /// they are first used: a child that is forked meanwhile, and needs one, hangs with any program.
-    private static func warmUp() throws {
+    static func warmUp() throws {
         let pipeline = try PipelineHarness.pipeline(exporter: ExporterChoice.none) {
             $0.additionalProcessors = [
                 .batch($0.batch, .none), .custom(NotingProcessor()), .simple(.none),
@@ -64,24 +66,24 @@ private struct FileExporter: SpanExporter {
     }
 
     /// Forks, and waits for what becomes of the child.
-    private static func forkedChildStatus(_ pipeline: TracingPipeline, inherited: ActiveSpan)
-        -> Int32
-    {
+    static func forkedChildStatus(
+        _ pipeline: TracingPipeline, inherited: ActiveSpan, processors: Int = 4
+    ) -> Int32 {
         let child = forkProcess()
         guard child == 0 else { return exitStatus(of: child) }
         endIfHanging()
-        _exit(isInert(pipeline, inherited: inherited) ? 0 : 1)
+        _exit(isInert(pipeline, inherited: inherited, processors: processors) ? 0 : 1)
     }
 
     /// A hang ends the process with a signal, which its parent sees. The thread may have signals blocked.
-    private static func endIfHanging() {
+    static func endIfHanging() {
         var none = sigset_t()
         unsafe sigemptyset(&none)
         unsafe pthread_sigmask(SIG_SETMASK, &none, nil)
         alarm(20)
     }
 
-    private static func exitStatus(of child: pid_t) -> Int32 {
+    static func exitStatus(of child: pid_t) -> Int32 {
         var status: Int32 = 0
         while unsafe waitpid(child, &status, 0) < 0, errno == EINTR {}
         return status
