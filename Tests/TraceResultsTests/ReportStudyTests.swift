@@ -89,6 +89,15 @@ struct ReportStudyTests {
         let good = try #require(study(SampleGate.result()).forests().first)
         #expect(good.concludes.hasPrefix("Within its budget: cpuNsPerSpan"))
         #expect(good.tone == .good)
+        // An exact figure that changed is in the table, and colours no chart that it is not in.
+        let budgets = [
+            GateBudget("cpuNsPerSpan", .regress, 0.5), GateBudget("keptSpans", .exact),
+        ]
+        let changed = SampleGate.changing("head", of: SampleGate.result(budgets: budgets)) {
+            $0.metrics["keptSpans"]?.value = 5
+        }
+        #expect(study(changed).gates.first?.report.verdictText == "CHANGED")
+        #expect(study(changed).forests().first?.tone == .good)
     }
 
     @Test("throughput says what was kept of the schedule, drift what the machine did")

@@ -41,7 +41,8 @@ extension ReportStudy {
             says:
                 "Each row is a budget: the dot is the estimated change, the line its interval, the "
                 + "shaded zone where the budget holds.",
-            concludes: Self.conclusion(of: rows), tone: report.exitCode.tone,
+            concludes: Self.conclusion(of: rows),
+            tone: ExitCode.combining(rows.map(\.exitCode)).tone,
             table: Self.numbers(of: rows)
         ) { Self.draw(rows, $0) }
     }
