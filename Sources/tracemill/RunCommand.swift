@@ -162,7 +162,15 @@ struct RunCommand: ParsableCommand {
         do {
             run = try ScenarioRun(compiled, options: options)
             if !json { Output.line("\(run.memoryStatement)\n") }
-            let signals = SignalWatch { run.interrupt($0) }
+            let isQuiet = quiet
+            let signals = SignalWatch { code in
+                run.interrupt(code)
+                guard !isQuiet else { return }
+                // Over the line of the progress.
+                if isatty(STDERR_FILENO) == 1 { Output.write("\r\u{1B}[2K", to: STDERR_FILENO) }
+                Output.error(
+                    "stopping: what is queued is still sent; a second signal ends it at once")
+            }
             defer { signals.stop() }
             record = try run.run()
         } catch .unusable(let reason) {

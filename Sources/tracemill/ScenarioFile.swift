@@ -60,7 +60,10 @@ enum ResultPath {
     /// - Parameter option: what the place was named with.
     static func check(_ path: String, option: String = "--output") throws {
         let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        if unsafe !folder.isEmpty && access(folder, F_OK) != 0 && mkdir(folder, 0o777) != 0 {
+        // Another command may make it at the same moment.
+        if unsafe !folder.isEmpty && access(folder, F_OK) != 0 && mkdir(folder, 0o777) != 0
+            && errno != EEXIST
+        {
             throw CommandFailure.usage(
                 "cannot make the results folder \(folder): \(reason); write another place with "
                     + "\(option) FILE")

@@ -112,6 +112,8 @@ struct SignalTests {
             ], folder: scratch)
         try command.wait(toSay: "/0.3 s")
         command.send(signal)
+        // Two of a kind at once are one.
+        try command.wait(toSay: "a second signal ends it at once")
         command.send(signal)
         #expect(try command.exitCode() == code)
         #expect(!scratch.fileNames.contains("r.json"))
