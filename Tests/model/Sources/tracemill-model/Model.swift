@@ -2,6 +2,8 @@
 import Glibc
 import Synchronization
 
+@testable import TraceCore
+
 /// What a check found wrong.
 struct Failure: Error, CustomStringConvertible {
     let description: String
@@ -89,7 +91,7 @@ enum Model {
 /// Ends the program when a check makes no progress: a lost wake-up is a thread that sleeps for ever.
 enum Watchdog {
     private static let beats = Atomic<Int>(0)
-    private static let current = Mutex("")
+    private static let current = Guarded("")
 
     /// Something was done.
     static func beat() { beats.add(1, ordering: .relaxed) }

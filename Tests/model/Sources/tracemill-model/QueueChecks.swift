@@ -12,39 +12,8 @@ enum QueueChecks {
         Check(name: "queue-complete", share: 0.1, body: complete),
         Check(name: "queue-paused", share: 0.001, body: paused),
         Check(name: "queue-come-and-go", share: 0.2, body: comeAndGo),
+        Check(name: "queue-room-returned", share: 0.05, body: roomReturned),
     ]
-
-    /// The bound is in spans: so many wait, the next is dropped and counted.
-    static func bound(operations: Int, seed: UInt64) throws -> Int {
-        var done = 0
-        let capacities = [1, 2, 7, 64, 1024]
-        for (index, capacity) in capacities.enumerated() {
-            let rig = try Rig { $0.queueSpans = capacity }
-            var body = ExportBody(capacityBytes: 1 << 20)
-            var rounds: UInt64 = 0
-            while done < operations / capacities.count * (index + 1) {
-                for _ in 0..<capacity + 5 { rig.tracer.startSpan("span").end() }
-                rounds += 1
-                let counters = rig.recorder.counters
-                try demand(
-                    rig.queue.pendingCount == capacity,
-                    "\(rig.queue.pendingCount) wait in a queue of \(capacity)")
-                try demand(
-                    counters.droppedQueueFull == 5 * rounds,
-                    "\(counters.droppedQueueFull) counted as dropped, not \(5 * rounds)")
-                var drained = 0
-                while true {
-                    let spans = rig.queue.fill(&body, spans: 100)
-                    if spans == 0 { break }
-                    drained += spans
-                }
-                try demand(drained == capacity, "\(drained) came out of \(capacity)")
-                done += 2 * (capacity + 5) + drained
-                Watchdog.beat()
-            }
-        }
-        return done
-    }
 
     static func threads(operations: Int, seed: UInt64) throws -> Int {
         let shapes = [2, 64, 1024].flatMap { capacity in

@@ -1,7 +1,8 @@
 // The ring: a bounded queue of words, alone, among threads, and with a thread that stops half-way.
 import Glibc
 import Synchronization
-import TraceCore
+
+@testable import TraceCore
 
 enum RingChecks {
     static let all = [
@@ -88,7 +89,7 @@ enum RingChecks {
         let shared = SharedRing(capacity, start)
         let total = producers * perProducer
         let taken = SharedNumber()
-        let sums = Mutex<(sum: UInt64, problems: [String])>((0, []))
+        let sums = Guarded<(sum: UInt64, problems: [String])>((0, []))
         OSThreads.run(count: producers + consumers) { thread in
             if thread < producers {
                 for number in 1...perProducer {
@@ -143,7 +144,7 @@ enum RingChecks {
         let rounds = max(2, operations / (2 * capacity))
         let shared = SharedRing(capacity, .max - 700)
         let (filled, emptied, taken) = (SharedNumber(), SharedNumber(), SharedNumber())
-        let problem = Mutex<String?>(nil)
+        let problem = Guarded<String?>(nil)
         OSThreads.run(count: consumers + 1) { thread in
             for round in 1...rounds where problem.withLock({ $0 }) == nil {
                 if thread == consumers {

@@ -251,7 +251,7 @@ enum StoreChecks {
             let pages = CountedPages()
             let box = RegionBox(
                 SegmentedRegion(capacity: capacity, strideBytes: stride, pages: pages))
-            let addresses = Mutex([[UInt]](repeating: [], count: threads))
+            let addresses = Guarded([[UInt]](repeating: [], count: threads))
             let ready = SharedNumber()
             OSThreads.run(count: threads) { thread in
                 ready.add()
@@ -281,7 +281,7 @@ enum StoreChecks {
 
 /// Pages that are counted as they are given out and taken back.
 final class CountedPages: PageSource {
-    private let given = Mutex<[UInt: Int]>([:])
+    private let given = Guarded<[UInt: Int]>([:])
     var heldBytes: Int { given.withLock { $0.values.reduce(0, +) } }
 
     func allocate(byteCount: Int) -> UnsafeMutableRawPointer? {
