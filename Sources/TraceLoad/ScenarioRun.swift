@@ -34,6 +34,8 @@ public struct RunOptions: Sendable {
     public var heldBytesOfPages: (@Sendable () -> UInt64)?
     /// Bytes that the whole process has allocated now; nil where the allocator does not tell.
     public var allocatedBytes: (@Sendable () -> UInt64)?
+    /// One call in so many is timed, on average.
+    public var timedOneIn = 64
     /// Extra work on the exporter's thread, as a share of all other processor time: what a self-test of a
     /// gate looks for.
     public var extraWorkShare = 0.0
@@ -69,6 +71,7 @@ public final class ScenarioRun: Sendable {
     private let sink: SinkControl?
     private let pipeline: TracingPipeline
     private let watch: DeliveryWatch
+    private let extraWork: ExtraWork
     private let replay: Replay
     private let overhead: Replay
     private let fidelity: FidelitySetup?
@@ -108,6 +111,7 @@ public final class ScenarioRun: Sendable {
         let watch = DeliveryWatch(
             sink: sink, comparesContents: scenario.pipeline.exporter.encoding == .protobuf)
         self.watch = watch
+        extraWork = ExtraWork(options)
         do {
             var configuration = try setup.configuration(options, sink: sink)
             if case .otlp(let settings) = configuration.exporter {
@@ -115,7 +119,7 @@ public final class ScenarioRun: Sendable {
             } else {
                 endpoint = nil
             }
-            configuration.observer = ExtraWork(options).around(watch.observer)
+            configuration.observer = extraWork.around(watch.observer)
             // The exporter thread ends spans, too: those that nobody else does.
             memoryStatement = configuration.memoryStatement(threads: workers + 1)
             pipeline = try TracingPipeline(configuration)
@@ -126,6 +130,7 @@ public final class ScenarioRun: Sendable {
             replayOptions.workers = workers
             replayOptions.shard = options.shard
             replayOptions.verifies = options.verifies
+            replayOptions.timedOneIn = options.timedOneIn
             if scenario.identifiers == .salted {
                 var generator = SystemRandomNumberGenerator()
                 // Shards must agree, since links go from one to another, and so must those whose fidelity is
@@ -180,6 +185,7 @@ public final class ScenarioRun: Sendable {
             watch.restart()
             let hostBefore = host.sample()
             _ = ProcessUsage.resetPeak()
+            extraWork.begin()
             let usageBefore = ProcessUsage.now()
             let sinkBefore = try sink?.ledger()
             record.startedAt = HostClock.timestamp(wallNs: HostClock.wallNs())
@@ -192,6 +198,7 @@ public final class ScenarioRun: Sendable {
             monitor.begin("drain", totalNs: nil)
             let drainMs = Int(compiled.scenario.run.drainNs / 1e6)
             let flushed = pipeline.forceFlush(timeoutMs: drainMs)
+            extraWork.workOff()
             let usage = ProcessUsage.now()
             record.memory = memoryFacts(peakResidentBytes: usage.peakResidentBytes)
             try watch.work()

@@ -93,6 +93,10 @@ struct RunCommand: ParsableCommand {
         help: "A fault of the embedded receiver, such as status=503,count=3; repeatable.")
     var faults: [String] = []
 
+    @Option(
+        help: "One call in so many is timed, on average: 1 for a tail from few spans (1-1000000).")
+    var timedOneIn = 64
+
     @Option(name: .shortAndLong, help: "Result file; default: results/<scenario>-<time>.json.")
     var output: String?
 
@@ -115,6 +119,10 @@ struct RunCommand: ParsableCommand {
             throw ValidationError(
                 "--traces and --duration both say how long the measured part is: leave one of them out"
             )
+        }
+        guard (1...1_000_000).contains(timedOneIn) else {
+            throw ValidationError(
+                "--timed-one-in \(timedOneIn): write a number from 1, every call, to 1000000")
         }
         guard (0...10).contains(extraWork) else {
             throw ValidationError("--extra-work \(extraWork): write a share from 0 to 10")
@@ -147,6 +155,7 @@ struct RunCommand: ParsableCommand {
         options.verifies = verify
         options.sinkFaults = faults
         options.clock = clock.source
+        options.timedOneIn = timedOneIn
         options.extraWorkShare = extraWork
         options.allocatedBytesOfThread = { Heap.allocatedBytesOfThread() }
         options.allocatedBytes = { Heap.allocatedBytes() }

@@ -102,7 +102,7 @@ struct SelftestReport {
     var text: String {
         var text = "selftest  \(state.budget), \(state.rounds) rounds a gate, \(state.machine)\n\n"
         text +=
-            "  injected  gates  regressed  inconclusive  pass  error  found [95% interval]   median\n"
+            "  injected  gates  regressed  inconclusive  pass  error     found [95% interval]   median\n"
         for row in rows {
             func count(_ verdict: GateVerdict, _ width: Int) -> String {
                 TerminalText.rightAligned(String(row.counts[verdict] ?? 0), columns: width)
@@ -116,7 +116,7 @@ struct SelftestReport {
                 "  " + TerminalText.fitted(share, columns: 8)
                 + TerminalText.rightAligned(String(row.count), columns: 7)
                 + count(.regressed, 11) + count(.inconclusive, 14) + count(.pass, 6)
-                + count(.error, 7) + TerminalText.rightAligned(found, columns: 22)
+                + count(.error, 7) + TerminalText.rightAligned(found, columns: 25)
                 + TerminalText.rightAligned(median, columns: 9) + "\n"
         }
         let unfit = rows.reduce(0) { $0 + $1.unfit }
