@@ -50,7 +50,8 @@ public struct SinkConfiguration: Sendable {
         /// From accepting a connection, or the first byte of a later request, to the end of the
         /// head, in nanoseconds.
         public var headerDeadlineNs: Int64 = 5_000_000_000
-        /// From the end of the head to the end of the body, in nanoseconds.
+        /// From the end of the head to the end of the body, and for a client to read an answer that the system
+        /// does not take at once, in nanoseconds.
         public var bodyDeadlineNs: Int64 = 30_000_000_000
         /// How long a connection may be idle between requests, in nanoseconds.
         public var idleDeadlineNs: Int64 = 300_000_000_000

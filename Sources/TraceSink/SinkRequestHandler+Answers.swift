@@ -136,6 +136,12 @@ extension SinkRequestHandler {
     /// Ends an answer, and with it the request or the connection.
     func writeEnd() {
         guard let context, phase != .closed else { return }
+        // A client that sends ahead and does not read is answered no further than the system takes it.
+        if !context.channel.isWritable { context.flush() }
+        guard context.channel.isWritable else {
+            waitToEnd()
+            return
+        }
         // The end lets the next request in, if it was sent ahead, before this returns; many small
         // ones would take up the stack.
         guard endsNested < 16 else {

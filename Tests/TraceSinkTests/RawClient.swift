@@ -32,7 +32,8 @@ final class RawClient {
     private var buffered: [UInt8] = []
     private var wasReset = false
 
-    init(_ server: SinkServer) throws {
+    /// - Parameter receiveBytes: about so many bytes may lie unread at this side; nil: as the system has it.
+    init(_ server: SinkServer, receiveBytes: Int32? = nil) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         try #require(descriptor >= 0)
         // Only so that a broken test fails rather than hangs.
@@ -45,6 +46,11 @@ final class RawClient {
         unsafe setsockopt(
             descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &noDelay,
             socklen_t(MemoryLayout<Int32>.size))
+        if var receiveBytes {
+            unsafe setsockopt(
+                descriptor, SOL_SOCKET, SO_RCVBUF, &receiveBytes,
+                socklen_t(MemoryLayout<Int32>.size))
+        }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(server.port).bigEndian

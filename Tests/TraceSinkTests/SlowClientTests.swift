@@ -10,8 +10,8 @@ struct SlowClientTests {
     )
     func trickling() throws {
         try withSink({
-            $0.limits.headerDeadlineNs = 300_000_000
-            $0.limits.bodyDeadlineNs = 300_000_000
+            $0.limits.headerDeadlineNs = 2_000_000_000
+            $0.limits.bodyDeadlineNs = 2_000_000_000
             $0.limits.connectionsMax = 48
         }) { server in
             let heads = try (0..<20).map { _ in
@@ -42,6 +42,59 @@ struct SlowClientTests {
             for client in bodies { #expect(try client.answer().status == 408) }
             #expect(server.ledger().spansDistinct == 2 * Int(exports))
             #expect(server.ledger().connectionsRefused == 0)
+        }
+    }
+
+    /// Asks for far more than the system holds for a connection, 100 KiB an answer, an export behind each.
+    private static func sendAhead(_ client: RawClient, rounds: UInt64) {
+        for round in 0..<rounds {
+            client.send("GET /api/traces?limit=1000 HTTP/1.1\r\nhost: test\r\n\r\n")
+            client.export(spans(1, from: 10_000 + round))
+        }
+    }
+
+    @Test("Who sends ahead and does not read is answered no further than the system takes it")
+    func unread() throws {
+        try withSink({ $0.mode = .verify }) { server in
+            let other = try RawClient(server)
+            other.export(spans(1_000))
+            #expect(try other.answer().status == 200)
+            let rounds: UInt64 = 100
+            let ahead = try RawClient(server, receiveBytes: 4_096)
+            Self.sendAhead(ahead, rounds: rounds)
+            // Each question passes the loop on which all that was sent ahead would be answered.
+            for _ in 0..<300 { #expect(try other.ask("GET", "/api/quality").status == 200) }
+            #expect(server.ledger().spansDistinct < 1_000 + Int(rounds))
+            for _ in 0..<rounds {
+                let list = try ahead.answer()
+                #expect(list.status == 200)
+                #expect(list.body.count > 100 << 10)
+                #expect(try ahead.answer().status == 200)
+            }
+            #expect(server.ledger().spansDistinct == 1_000 + Int(rounds))
+        }
+    }
+
+    @Test("and is given up when that takes longer than a body may")
+    func neverRead() throws {
+        try withSink({
+            $0.mode = .verify
+            $0.limits.bodyDeadlineNs = 300_000_000
+            $0.limits.connectionsMax = 2
+        }) { server in
+            let other = try RawClient(server)
+            other.export(spans(1_000))
+            #expect(try other.answer().status == 200)
+            let ahead = try RawClient(server, receiveBytes: 4_096)
+            Self.sendAhead(ahead, rounds: 100)
+            // Its place is free again.
+            let hangsNs = ProcessUsage.monotonicNs() + 60_000_000_000
+            var status: Int?
+            while status == nil, ProcessUsage.monotonicNs() < hangsNs {
+                status = try? RawClient(server).ask("GET", "/api/quality").status
+            }
+            #expect(status == 200)
+            #expect(ahead.ending() != .timeout)
         }
     }
 }
