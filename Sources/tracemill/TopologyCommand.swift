@@ -2,7 +2,6 @@ import ArgumentParser
 import FoundationEssentials
 import Glibc
 import TraceLoad
-import TracePipeline
 import TraceResults
 
 /// `tracemill topology SCENARIO [RESULT]`.
@@ -22,6 +21,7 @@ struct TopologyCommand: ParsableCommand {
               tracemill topology results/checkout.json --format mermaid
               tracemill topology scenarios/checkout.yaml results/checkout.json
               tracemill topology --sink http://127.0.0.1:4318 --format dot | dot -Tsvg
+              tracemill topology --sink https://127.0.0.1:4318 --certificate authority.pem
             """)
 
     @Argument(
@@ -34,6 +34,9 @@ struct TopologyCommand: ParsableCommand {
 
     @Option(help: "Address of a sink whose graph is shown, or compared with a scenario.")
     var sink: String?
+
+    @Option(help: .init("Authority that an https sink is trusted by (PEM).", valueName: "file"))
+    var certificate: String?
 
     @Option(help: "text, mermaid, dot or json.")
     var format = GraphFormat.text
@@ -66,7 +69,7 @@ struct TopologyCommand: ParsableCommand {
         }
         if let sink {
             guard seen == nil else { throw Self.tooMany("result files or sinks") }
-            seen = try SinkAddress.graph(sink)
+            seen = try SinkAddress(sink, certificate: certificate).graph()
         }
         switch (scenario.map(Topology.init), seen) {
         case (let declared?, nil): show(declared)
@@ -141,45 +144,5 @@ enum ResultGraph {
             throw CommandFailure.usage("'\(TerminalText.neutralised(path))': \(defect)")
         }
         return graph
-    }
-}
-
-/// A sink that somebody else started.
-enum SinkAddress {
-    static let standard = "http://127.0.0.1:4318"
-
-    /// The address as others can append paths to it.
-    static func control(_ address: String) throws -> SinkControl {
-        let isWeb = address.hasPrefix("http://") || address.hasPrefix("https://")
-        guard isWeb, address.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }),
-            !address.contains("?"), !address.contains("#")
-        else {
-            throw CommandFailure.usage(
-                "--sink \(shown(address)): write an address such as \(standard)")
-        }
-        var base = Substring(address)
-        while base.hasSuffix("/") { base = base.dropLast() }
-        return SinkControl(baseURL: String(base))
-    }
-
-    static func graph(_ address: String) throws -> ServiceGraph {
-        do {
-            let graph = try control(address).serviceGraph()
-            if let defect = graph.defect { throw CommandFailure.usage("the sink: \(defect)") }
-            return graph
-        } catch let error as SinkProcessError {
-            throw unreachable(address, error)
-        }
-    }
-
-    static func unreachable(_ address: String, _ error: SinkProcessError) -> CommandFailure {
-        .usage(
-            "\(error); is a sink listening at \(shown(address))? "
-                + "`tracemill sink --store memory` is one")
-    }
-
-    /// Without user-info and query.
-    private static func shown(_ address: String) -> String {
-        TerminalText.neutralised(OTLPHTTPSettings(endpoint: address).printableEndpoint)
     }
 }

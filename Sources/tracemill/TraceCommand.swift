@@ -36,6 +36,9 @@ struct TraceCommand: ParsableCommand {
     @Option(help: "Address of the sink.")
     var sink = SinkAddress.standard
 
+    @Option(help: .init("Authority that an https sink is trusted by (PEM).", valueName: "file"))
+    var certificate: String?
+
     @Option(help: "How long to wait for the trace at most, such as 5s; at most 5m.")
     var wait: Duration?
 
@@ -190,14 +193,14 @@ struct TraceCommand: ParsableCommand {
     private func ask(
         _ path: String, _ query: [(String, String)], timeoutMs: Int
     ) throws -> [UInt8]? {
-        let control = try SinkAddress.control(sink)
+        let address = try SinkAddress(sink, certificate: certificate)
         let text = query.map { "\($0)=\(Self.encoded($1))" }.joined(separator: "&")
         let answer: (status: Int, body: [UInt8])
         do {
-            answer = try control.ask(
+            answer = try address.control.ask(
                 path + (text.isEmpty ? "" : "?" + text), timeoutMs: timeoutMs)
         } catch {
-            throw SinkAddress.unreachable(sink, error)
+            throw address.unreachable(error)
         }
         switch answer.status {
         case 200: return answer.body

@@ -8,6 +8,8 @@ struct TraceCommandTests {
     final class Sink {
         let process = Process()
         let url: String
+        /// What an https sink is trusted by.
+        let authority: String?
         let scratch: Scratch
         private let input = Pipe()
         private let errorsFile: URL
@@ -36,7 +38,10 @@ struct TraceCommandTests {
                 line.append(byte)
             }
             let text = String(decoding: line, as: UTF8.self)
-            url = try #require(text.split(separator: " ").last.map(String.init))
+            let words = try #require(text.split(separator: " on ").last).split(separator: " ")
+            url = try #require(words.first.map(String.init))
+            authority =
+                words.last?.hasSuffix(")") == true ? words.last.map { String($0.dropLast()) } : nil
         }
 
         var errors: String { (try? String(contentsOf: errorsFile, encoding: .utf8)) ?? "" }
@@ -236,5 +241,26 @@ struct TraceCommandTests {
         #expect(graph.exitCode == 0, "\(graph.errors)")
         #expect(graph.output.contains("gateway"))
         #expect(try Command.run(["topology", "--sink", "http://127.0.0.1:1"]).exitCode == 2)
+    }
+
+    @Test("an https sink is asked where its authority is named, and not trusted otherwise")
+    func certificate() throws {
+        let sink = try Sink(["--tls", "--store", "memory"])
+        let authority = try #require(sink.authority)
+        for command in ["topology", "trace"] {
+            let trusted = try Command.run(
+                [command, "--sink", sink.url, "--certificate", authority])
+            #expect(trusted.exitCode == 0, "\(trusted.errors)")
+            let untrusted = try Command.run([command, "--sink", sink.url])
+            #expect(untrusted.exitCode == 2, "\(untrusted.output)")
+            #expect(untrusted.errors.contains("--certificate"), "\(untrusted.errors)")
+            let absent = try Command.run([command, "--sink", sink.url, "--certificate", "none.pem"])
+            #expect(absent.exitCode == 2)
+            #expect(absent.errors.contains("'none.pem': No such file"), "\(absent.errors)")
+            let plain = try Command.run(
+                [command, "--sink", "http://127.0.0.1:1", "--certificate", authority])
+            #expect(plain.exitCode == 2)
+            #expect(plain.errors.contains("is for an https sink"), "\(plain.errors)")
+        }
     }
 }
