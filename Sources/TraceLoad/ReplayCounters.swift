@@ -56,6 +56,8 @@ public struct ReplayTimings: Sendable {
     public var sleepLateness = LatencyHistogram()
     /// Real time: from the intended start of a trace to its last end.
     public var traceLatency = LatencyHistogram()
+    /// Real time: from when a trace did begin to its last end.
+    public var traceService = LatencyHistogram()
 
     public init() {}
 
@@ -67,6 +69,7 @@ public struct ReplayTimings: Sendable {
         queueWait.merge(other.queueWait)
         sleepLateness.merge(other.sleepLateness)
         traceLatency.merge(other.traceLatency)
+        traceService.merge(other.traceService)
     }
 }
 

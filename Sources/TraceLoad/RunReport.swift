@@ -76,6 +76,7 @@ struct RunReport {
         record.set(.sleepLateness, summary.timings.sleepLateness)
         record.set(.queueWait, summary.timings.queueWait)
         record.set(.traceLatency, summary.timings.traceLatency)
+        record.set(.traceService, summary.timings.traceService)
     }
 
     /// What went out in a second, from the beginning to the last acknowledgement.

@@ -21,6 +21,8 @@ struct StreamWorker {
     private struct LiveTrace {
         var live = LiveSpans(capacity: 16)
         var head = TraceHead(index: 0, startNs: 0, intendedNs: 0)
+        /// When it did begin, by the monotonic clock; in real time only.
+        var begunNs: UInt64 = 0
         /// Its beginning fell into the time after the run was stopped.
         var isSkipped = false
     }
@@ -126,6 +128,7 @@ struct StreamWorker {
             traces[slot].isSkipped = true
             return
         }
+        traces[slot].begunNs = TraceClock.monotonicNs
         executor.counters.pacedStarts &+= 1
         if let pace, lagNs > pace.lagMaxNs { executor.counters.lateStarts &+= 1 }
     }
@@ -138,6 +141,7 @@ struct StreamWorker {
         if let dueNs = pace?.due(traces[slot].head.intendedNs) {
             let nowNs = TraceClock.monotonicNs
             executor.timings.traceLatency.record(nowNs - min(nowNs, dueNs))
+            executor.timings.traceService.record(nowNs - min(nowNs, traces[slot].begunNs))
             control.add(executor.takeProgress())
         }
         guard expectation != nil else { return }

@@ -81,6 +81,8 @@ public enum LatencyName: String, Sendable, CaseIterable {
     case queueWait = "queueWaitNs"
     /// From when a trace should have begun to its last end.
     case traceLatency = "traceLatencyNs"
+    /// From when a trace did begin to its last end: what latency is without the time it waited to begin.
+    case traceService = "traceServiceNs"
 
     /// The percentiles that become metrics.
     public static let percentiles: [(percentile: Double, suffix: String)] = [

@@ -91,6 +91,7 @@ public struct ResultTable: Sendable {
         (.exportRequest, "export request"), (.delivery, "end to acknowledged"),
         (.scheduleLag, "schedule lag"), (.sleepLateness, "  sleep lateness"),
         (.queueWait, "wait for a place"), (.traceLatency, "trace latency"),
+        (.traceService, "  once begun"),
     ]
 
     private func latencies(_ run: RunRecord) -> [String] {

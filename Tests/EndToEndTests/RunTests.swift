@@ -160,6 +160,7 @@ struct RunTests {
         #expect(number(run, "load", "achievedTraces") ?? 0 > 10)
         #expect(number(run, "metrics", "scheduleLagNsP50", "samples") ?? 0 > 0)
         #expect(number(run, "metrics", "traceLatencyNsP50", "value") ?? 0 > 0)
+        #expect(number(run, "metrics", "traceServiceNsP50", "value") ?? 0 > 0)
         #expect(number(run, "metrics", "sleepLatenessNsP99", "samples") ?? 0 > 0)
     }
 

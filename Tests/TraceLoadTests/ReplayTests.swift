@@ -202,6 +202,11 @@ private final class DrainedRecorder: Sendable {
         #expect(summary.timings.traceLatency.count == 40)
         // A trace takes 12.05 ms by its plan and may be late, never early.
         #expect(summary.timings.traceLatency.minNs >= 12_000_000)
+        // Its service time leaves out how late it began.
+        let (latency, service) = (summary.timings.traceLatency, summary.timings.traceService)
+        #expect(service.count == 40)
+        #expect(
+            service.minNs > 0 && service.minNs <= latency.minNs && service.maxNs <= latency.maxNs)
         // The client's span ends in the instant in which the producer's begins.
         #expect(summary.timings.scheduleLag.count == 40 * 9)
         #expect(summary.timings.sleepLateness.count > 0)

@@ -7,6 +7,7 @@ extension ReportStudy {
         (.samplerDecision, "Deciding to sample"), (.queueResidence, "Waiting in the queue"),
         (.exportRequest, "Export request"), (.delivery, "From end to acknowledgement"),
         (.scheduleLag, "Schedule lag"), (.traceLatency, "Whole trace"),
+        (.traceService, "Whole trace, once begun"),
     ]
 
     /// One group: all its distributions in two charts, calls and ways. Several: a chart a distribution.
@@ -34,7 +35,10 @@ extension ReportStudy {
             ),
             (
                 "latency-ways", "Ways of a span, by percentile",
-                [.queueResidence, .exportRequest, .delivery, .scheduleLag, .traceLatency]
+                [
+                    .queueResidence, .exportRequest, .delivery, .scheduleLag, .traceLatency,
+                    .traceService,
+                ]
             ),
         ]
         return parts.compactMap { id, title, names in
