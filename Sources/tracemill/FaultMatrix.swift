@@ -4,12 +4,25 @@ import Glibc
 import TraceLoad
 import TraceResults
 
+/// What came of a cell.
+struct FaultOutcome {
+    var run: RunRecord?
+    /// Why there is no run.
+    var failure: String?
+    /// The timeout of an attempt to export, ns.
+    var timeoutNs = 0.0
+    /// Whether the run is one that was there already.
+    var isKept = false
+}
+
 /// Runs the cells of a fault matrix one after the other.
 struct FaultMatrix {
     /// Load over the capacity that was measured.
     static let loads = [0.5, 1, 2]
-    /// The scenario without a fault: the first column of every comparison, and the capacity as written.
+    /// The scenario without a fault: what others are compared with, and the capacity as written.
     static let faultFree = "none"
+    /// The same by https, whose library alone takes some memory: what faults of TLS are compared with.
+    static let faultFreeTLS = "none-tls"
     /// A run of some seconds that takes so long hangs.
     private static let timeoutNs: UInt64 = 120_000_000_000
 
@@ -70,76 +83,110 @@ struct FaultMatrix {
 
     /// Every cell of these faults, the fault-free ones first.
     func rows(of names: [String], capacity: Double) throws -> [FaultRow] {
-        var faultFree: [Double: RunRecord] = [:]
-        for load in Self.loads {
-            let name = "\(Self.faultFree)-\(Self.text(load))"
-            let outcome = try cell(
-                name, scenario: path(Self.faultFree), rate: capacity * load)
-            if let code = interruption() { throw Self.stopped(code) }
-            faultFree[load] = outcome.run
-            say("\(name): \(outcome.failure ?? "done")")
+        let faults = try names.filter { ![Self.faultFree, Self.faultFreeTLS].contains($0) }
+            .map { (name: $0, reference: try reference(of: $0)) }
+        var references: [String: RunRecord] = [:]
+        for reference in Set(faults.map(\.reference)).union([Self.faultFree]).sorted() {
+            for load in Self.loads {
+                let name = Self.cellName(reference, load)
+                let outcome = try cell(name, scenario: path(reference), rate: capacity * load)
+                if let code = interruption() { throw Self.stopped(code) }
+                references[name] = outcome.run
+                say("\(name): \(outcome.failure ?? "done")\(Self.origin(outcome))")
+            }
         }
         var rows: [FaultRow] = []
-        for name in names where name != Self.faultFree {
+        for (name, reference) in faults {
             for load in Self.loads {
-                let cellName = "\(name)-\(Self.text(load))"
+                let cellName = Self.cellName(name, load)
+                let faultFree = references[Self.cellName(reference, load)]
                 let outcome = try cell(cellName, scenario: path(name), rate: capacity * load)
                 // What a signal cut off says nothing of the fault.
                 if interruption() != nil { return rows }
-                var row = FaultRow(
-                    fault: name, load: load, outcome, faultFree: faultFree[load])
+                var row = FaultRow(fault: name, load: load, outcome, faultFree: faultFree)
                 if row.isOnlySlow {
                     // Time on a machine that others use: once more, and the better of the two.
                     remove(cellName)
                     let again = try cell(cellName, scenario: path(name), rate: capacity * load)
                     if interruption() != nil { return rows }
-                    let second = FaultRow(
-                        fault: name, load: load, again, faultFree: faultFree[load])
+                    let second = FaultRow(fault: name, load: load, again, faultFree: faultFree)
                     if !second.isOnlySlow
                         || second.endRatio ?? .infinity < row.endRatio ?? .infinity
                     {
                         row = second
                     }
                 }
-                say("\(cellName): \(row.verdict)")
+                say("\(cellName): \(row.verdict)\(Self.origin(outcome))")
                 rows.append(row)
             }
         }
         return rows
     }
 
+    /// The fault-free scenario that speaks to its receiver as `name` does.
+    private func reference(of name: String) throws -> String {
+        let speaksTLS = try ScenarioFile.loaded(path(name)).sink.speaksTLS
+        return speaksTLS && files.contains { $0.name == Self.faultFreeTLS }
+            ? Self.faultFreeTLS : Self.faultFree
+    }
+
+    private static func origin(_ outcome: FaultOutcome) -> String {
+        outcome.isKept ? " (run before)" : ""
+    }
+
+    /// Whether a result that is there is this program's: what another build did says nothing of this one.
+    private func isOwn(_ result: RunResult, at path: String) -> Bool {
+        let own = ToolFacts.current(version: Build.version, commit: Build.commit)
+        guard result.tool.version == own.version, result.tool.commit == own.commit,
+            result.tool.buildMode == own.buildMode, let written = Self.changed(path),
+            let built = Self.changed(executable)
+        else { return false }
+        return written >= built
+    }
+
+    /// When a file was changed last, in seconds of Unix time; nil without one.
+    private static func changed(_ path: String) -> Int? {
+        var facts = stat()
+        guard unsafe stat(path, &facts) == 0 else { return nil }
+        return facts.st_mtim.tv_sec
+    }
+
     /// A cell's run: from its file, or run now.
     private func cell(
         _ name: String, scenario: String, rate: Double?
-    ) throws -> (run: RunRecord?, failure: String?) {
+    ) throws -> FaultOutcome {
         let path = "\(folder)/\(name).json"
         var resolved = try ScenarioFile.loaded(scenario)
         let rate = rate?.rounded()
         if let rate { resolved = resolved.offering(tracesPerS: rate) }
         let digest = SHA256Digest.hex(of: resolved.canonicalText)
+        var outcome = FaultOutcome(timeoutNs: resolved.pipeline.exporter.timeoutNs)
         if let kept = try? ResultFile.read(path), kept.scenario.sha256 == digest,
-            let run = kept.runs.first, !run.interrupted
+            isOwn(kept, at: path), let run = kept.runs.first, !run.interrupted
         {
-            return (run, nil)
+            outcome.run = run
+            outcome.isKept = true
+            return outcome
         }
         var arguments = [
             executable, "run", scenario, "--quiet", "--json", "--output", path,
+            // Seconds of some thousand spans a second: each is needed for the 99.9th percentile.
+            "--timed-one-in", "1",
         ]
         if let rate { arguments += ["--rate", String(rate)] }
         let child = ChildRun.run(
             arguments, timeoutNs: Self.timeoutNs, shouldStop: { interruption() != nil })
         switch child.ending {
         case .exited(0), .exited(ExitCode.invalidRun.rawValue):
-            guard let run = try? ResultFile.read(path).runs.first else {
-                return (nil, "it left no result: \(child.lastWords)")
-            }
-            return (run, nil)
-        case .exited(let code): return (nil, "it ended with \(code): \(child.lastWords)")
-        case .signalled(let number): return (nil, "signal \(number) ended it")
-        case .timedOut: return (nil, "it hung")
-        case .stopped: return (nil, "stopped")
-        case .cannotStart(let reason): return (nil, "it cannot be started: \(reason)")
+            outcome.run = try? ResultFile.read(path).runs.first
+            if outcome.run == nil { outcome.failure = "it left no result: \(child.lastWords)" }
+        case .exited(let code): outcome.failure = "it ended with \(code): \(child.lastWords)"
+        case .signalled(let number): outcome.failure = "signal \(number) ended it"
+        case .timedOut: outcome.failure = "it hung"
+        case .stopped: outcome.failure = "stopped"
+        case .cannotStart(let reason): outcome.failure = "it cannot be started: \(reason)"
         }
+        return outcome
     }
 
     /// What a signal makes of it.
@@ -154,6 +201,8 @@ struct FaultMatrix {
     private func path(_ name: String) -> String {
         files.first { $0.name == name }?.path ?? ""
     }
+
+    static func cellName(_ name: String, _ load: Double) -> String { "\(name)-\(text(load))" }
 
     static func text(_ load: Double) -> String {
         load == load.rounded() ? "\(Int(load))x" : "\(load)x"

@@ -32,11 +32,10 @@ struct FaultRow {
     var endRatio: Double?
     private var wasStruck = false
     private var endExcessNs = 0.0
+    /// What was not as expected of this fault.
+    private var surprises: [String] = []
 
-    init(
-        fault: String, load: Double, _ outcome: (run: RunRecord?, failure: String?),
-        faultFree: RunRecord?
-    ) {
+    init(fault: String, load: Double, _ outcome: FaultOutcome, faultFree: RunRecord?) {
         self.fault = fault
         self.load = load
         failure = outcome.run == nil ? outcome.failure ?? "no result" : nil
@@ -62,6 +61,9 @@ struct FaultRow {
         resent = run.ledger.batches?.resentSpans ?? 0
         recoveryNs = run.value(.recoveryNs)
         endNs = run.metrics[LatencyName.spanEnd.metricName("P999")]?.value
+        if wasStruck, let expected = FaultExpectation.byName[fault] {
+            surprises = expected.findings(run, timeoutNs: outcome.timeoutNs)
+        }
         guard let faultFree else { return }
         leakedThreads = (run.value(.threadsAtEnd) ?? 0) - (faultFree.value(.threadsAtEnd) ?? 0)
         leakedDescriptors =
@@ -88,9 +90,9 @@ struct FaultRow {
         return findings
     }
 
-    /// What was left behind, or took too long.
+    /// What was not as expected, was left behind, or took too long.
     var findings: [String] {
-        var findings: [String] = []
+        var findings = surprises
         if failure == nil, recoveryNs ?? .infinity > Self.recoveryNsMax {
             let text = recoveryNs.map { NumberText.duration(ns: $0) } ?? "never"
             findings.append("no fresh span within 5 s: \(text)")

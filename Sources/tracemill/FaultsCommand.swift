@@ -16,7 +16,11 @@ struct FaultsCommand: ParsableCommand {
             the next fresh span, threads and files left open, memory, and p99.9 of `end`
             against the run without a fault at the same load.
 
-            A result file for each is kept in --state: what was stopped goes on there.
+            Of the faults of the library it is known how they are to be met: sent once or again,
+            rejected, cut off by the timeout, not before a Retry-After. What is otherwise, is told.
+
+            A result file for each is kept in --state: what was stopped goes on there, and what
+            this build has run is not run again (--fresh does).
 
             Two studies are no runs of a scenario, and are made anew each time: slow-clients
             (1,000 connections that trickle, and the p99 of honest ones beside them) and
@@ -30,7 +34,7 @@ struct FaultsCommand: ParsableCommand {
               tracemill faults --fresh --studies --markdown table.md
 
             EXIT CODES
-              0 everything holds · 1 something was left behind or took too long
+              0 everything holds · 1 not met as it should be, something left behind, or too slow
               2 usage · 4 a law is broken, or a run came to nothing · 130, 143 interrupted
             """)
 
@@ -118,7 +122,7 @@ struct FaultsCommand: ParsableCommand {
     private func clear(_ files: [(name: String, path: String)]) throws {
         var names = ["capacity"]
         for file in files {
-            names += FaultMatrix.loads.map { "\(file.name)-\(FaultMatrix.text($0))" }
+            names += FaultMatrix.loads.map { FaultMatrix.cellName(file.name, $0) }
         }
         for name in names where unsafe unlink("\(state)/\(name).json") != 0 && errno != ENOENT {
             throw CommandFailure.usage(

@@ -141,4 +141,24 @@ enum Scenarios {
         \(extra)
         """
     }
+    /// One service in real time, with a small queue and a quick exporter.
+    static func paced(_ name: String, stage: String, sink: String = "{}") -> String {
+        """
+        version: 1
+        name: \(name)
+        clock: realtime
+        services:
+          front:
+            operations:
+              GET /: {type: http, self: 100us}
+        traffic:
+          - root: front/GET /
+            stages: [\(stage)]
+        pipeline:
+          processor: {type: batch, queue: 512, batch: 32, delay: 20ms, timeout: 2s, on_full: drop}
+          exporter: {timeout: 500ms, retry: {initial: 10ms, max: 20ms, max_elapsed: 2s}}
+        sink: \(sink)
+        run: {warmup: 0s, drain: 20s, lag_max: 10s}
+        """
+    }
 }

@@ -5,25 +5,9 @@ import Testing
 @Suite("Fault matrix", .serialized)
 struct FaultsTests {
     private static func scenario(_ name: String, fault: String?) -> String {
-        """
-        version: 1
-        name: \(name)
-        clock: realtime
-        services:
-          front:
-            operations:
-              GET /: {type: http, self: 100us}
-        traffic:
-          - root: front/GET /
-            stages: [{duration: 500ms, rate: 3000}]
-        pipeline:
-          processor: {type: batch, queue: 512, batch: 32, delay: 20ms, timeout: 2s, on_full: drop}
-          exporter: {timeout: 500ms, retry: {initial: 10ms, max: 20ms, max_elapsed: 2s}}
-        sink:
-          latency: 5ms
-        \(fault.map { "  faults: [\"\($0)\"]" } ?? "")
-        run: {warmup: 0s, drain: 20s, lag_max: 10s}
-        """
+        let faults = fault.map { ", faults: ['\($0)']" } ?? ""
+        return Scenarios.paced(
+            name, stage: "{duration: 500ms, rate: 3000}", sink: "{latency: 5ms\(faults)}")
     }
 
     /// A folder with these faults beside the fault-free scenario.
@@ -103,6 +87,15 @@ struct FaultsTests {
         let forged = try faults(scratch)
         #expect(forged.exitCode == 4)
         #expect(forged.output.contains("acknowledged spans are missing"), "\(forged.output)")
+
+        // What another build has run says nothing of this one.
+        var tool = try #require(document["tool"] as? [String: Any])
+        tool["commit"] = "0123abc"
+        document["tool"] = tool
+        try JSONSerialization.data(withJSONObject: document).write(to: cell)
+        let anew = try faults(scratch)
+        #expect([0, 1].contains(anew.exitCode), "\(anew.errors) \(anew.output)")
+        #expect(anew.output.components(separatedBy: " hold ").count == 4, "\(anew.output)")
     }
 
     @Test("a receiver that stands still is cut off by the timeout, and the run goes on after it")
@@ -111,6 +104,53 @@ struct FaultsTests {
         let command = try faults(scratch)
         #expect([0, 1].contains(command.exitCode), "\(command.errors) \(command.output)")
         #expect(command.output.components(separatedBy: " hold ").count == 4, "\(command.output)")
+    }
+
+    @Test("faults of TLS are held against a run by https, where there is one")
+    func overTLS() throws {
+        let scratch = try folder([:])
+        let stage = "{duration: 500ms, rate: 3000}"
+        for (name, sink) in [
+            ("none-tls", "{latency: 5ms, tls: true}"),
+            ("tls-plain", "{latency: 5ms, tls: true, faults: ['tls=plain,after=3,count=1']}"),
+        ] {
+            _ = try scratch.file(
+                "faults/\(name).yaml", Scenarios.paced(name, stage: stage, sink: sink))
+        }
+        let command = try faults(scratch, ["--only", "tls-plain"])
+        #expect([0, 1].contains(command.exitCode), "\(command.errors) \(command.output)")
+        #expect(command.output.components(separatedBy: " hold ").count == 4, "\(command.output)")
+        let state = scratch.url.appendingPathComponent("state")
+        let cells = try FileManager.default.contentsOfDirectory(atPath: state.path)
+        #expect(cells.filter { $0.hasPrefix("none-tls-") }.count == 3, "\(cells)")
+        // Where faults of TLS are not asked for, nothing is run for them.
+        let plain = try folder(["down": "down=50ms,after=3,count=1"])
+        _ = try plain.file(
+            "faults/none-tls.yaml",
+            Scenarios.paced("none-tls", stage: stage, sink: "{latency: 5ms, tls: true}"))
+        let other = try faults(plain)
+        #expect([0, 1].contains(other.exitCode), "\(other.errors) \(other.output)")
+        let ran = try FileManager.default.contentsOfDirectory(
+            atPath: plain.url.appendingPathComponent("state").path)
+        #expect(!ran.contains { $0.hasPrefix("none-tls") }, "\(ran)")
+    }
+
+    @Test("what the library's faults are to be met with is held against the run")
+    func expectations() throws {
+        // By their names the first is to be sent once, the second again, the third to be cut by its timeout.
+        let scratch = try folder([
+            "status-400": "status=503,after=3,count=2", "status-503": "status=400,after=3,count=2",
+            "latency-1s": "status=400,after=3,count=2",
+        ])
+        let command = try faults(scratch)
+        #expect(command.exitCode == 1, "\(command.errors) \(command.output)")
+        for finding in [
+            #/status-400 at 1x: .*spans were sent again/#,
+            #/status-503 at 1x: .*nothing was sent again/#,
+            #/latency-1s at 1x: .*no attempt lasted as long as its timeout/#,
+        ] {
+            #expect(command.output.contains(finding), "\(command.output)")
+        }
     }
 
     @Test("a fault that never strikes proves nothing, and says so")

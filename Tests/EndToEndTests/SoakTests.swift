@@ -4,22 +4,7 @@ import Testing
 /// `tracemill soak`: short ones, whose slope cannot be told; everything else can.
 @Suite("Soak", .serialized)
 struct SoakTests {
-    private static let scenario = """
-        version: 1
-        name: soak
-        clock: realtime
-        services:
-          front:
-            operations:
-              GET /: {type: http, self: 100us}
-        traffic:
-          - root: front/GET /
-            stages: [{duration: 1h, rate: 500}]
-        pipeline:
-          processor: {type: batch, queue: 512, batch: 32, delay: 20ms, timeout: 2s, on_full: drop}
-          exporter: {timeout: 500ms, retry: {initial: 10ms, max: 20ms, max_elapsed: 2s}}
-        run: {warmup: 0s, drain: 20s, lag_max: 10s}
-        """
+    private static let scenario = Scenarios.paced("soak", stage: "{duration: 1h, rate: 500}")
 
     @Test("a receiver that was away is told from the result file, with the memory of each second")
     func outage() throws {
@@ -27,7 +12,7 @@ struct SoakTests {
         let file = try scratch.file("soak.yaml", Self.scenario)
         let soak = try Command.run(
             [
-                "soak", file.path, "--duration", "6s", "--settle", "1s", "--outage", "2s",
+                "soak", file.path, "--duration", "9s", "--settle", "1s", "--outage", "4s",
                 "--slope-max", "8GiB", "--quiet", "--output", "soak.json",
             ], folder: scratch.url)
         // Five rows are too few for a slope; and on a busy machine a span may be late.
