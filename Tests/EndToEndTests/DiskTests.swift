@@ -5,17 +5,6 @@ import Testing
 /// and where, exit code 2, the old file as it was, and nothing beside it.
 @Suite("Disks", .serialized)
 struct DiskTests {
-    /// Whether this process may have a view of the mounts of its own.
-    static let mayMount: Bool = {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
-        process.arguments = ["-m", "mount", "-t", "tmpfs", "none", "/mnt"]
-        process.standardError = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return false }
-        process.waitUntilExit()
-        return process.terminationStatus == 0
-    }()
-
     /// A command that writes `disk/old`; the files beside it are there for it.
     struct Writer: CustomTestStringConvertible, Sendable {
         var line: String
@@ -106,7 +95,8 @@ struct DiskTests {
 
     @Test(
         "that are full leave the old file as it was",
-        .enabled(if: mayMount, "needs a mount namespace: run it as root"), arguments: writers)
+        .enabled(if: MountNamespace.isPermitted, "needs a mount namespace: run it as root"),
+        arguments: writers)
     func full(_ writer: Writer) throws {
         let command = try attempt(
             writer,
@@ -121,7 +111,8 @@ struct DiskTests {
 
     @Test(
         "that may only be read are told from the others beforehand",
-        .enabled(if: mayMount, "needs a mount namespace: run it as root"), arguments: writers)
+        .enabled(if: MountNamespace.isPermitted, "needs a mount namespace: run it as root"),
+        arguments: writers)
     func readOnly(_ writer: Writer) throws {
         let command = try attempt(
             writer,

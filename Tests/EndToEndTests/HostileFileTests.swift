@@ -67,7 +67,7 @@ struct HostileFileTests {
         let scratch = try Scratch()
         _ = try scratch.file("x.yaml", file.text)
         let command = try Command.run(
-            shell: "ulimit -d 65536; ulimit -t 2; exec \"$TRACEMILL\" validate x.yaml",
+            shell: "ulimit -d 65536; ulimit -t 20; exec \"$TRACEMILL\" validate x.yaml",
             folder: scratch.url)
         #expect(command.exitCode == 2)
         #expect(command.errors.hasPrefix("tracemill: " + file.expected), "\(command.errors)")
@@ -82,7 +82,7 @@ struct HostileFileTests {
     func special(make: String) throws {
         let scratch = try Scratch()
         let command = try Command.run(
-            shell: "\(make); ulimit -d 65536; ulimit -t 2; exec \"$TRACEMILL\" validate x.yaml",
+            shell: "\(make); ulimit -d 65536; ulimit -t 20; exec \"$TRACEMILL\" validate x.yaml",
             folder: scratch.url)
         #expect(command.exitCode == 2)
         #expect(

@@ -71,7 +71,7 @@ struct SignalTests {
             "shop.yaml", Scenarios.shop().replacing("queue: 4096", with: "queue: 512"))
         let command = try RunningCommand(
             [
-                "run", file.path, "--duration", "300ms", "--fault", "latency=600ms", "--output",
+                "run", file.path, "--duration", "300ms", "--fault", "latency=1500ms", "--output",
                 "r.json",
             ], folder: scratch)
         try command.wait(toSay: "drain ")

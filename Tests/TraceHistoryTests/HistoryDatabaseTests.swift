@@ -97,7 +97,7 @@ struct HistoryDatabaseTests {
         }
     }
 
-    @Test("twelve writers at once lose nothing", .timeLimit(.minutes(1)))
+    @Test("twelve writers at once lose nothing", .timeLimit(.minutes(5)))
     func concurrentWriters() async throws {
         let folder = try Folder()
         let path = folder.path("h.sqlite")

@@ -4,6 +4,7 @@ import Testing
 import TraceCore
 
 @testable import TracePipeline
+@testable import TraceSink
 
 /// What libcurl does when nobody tells it otherwise. Redirects, proxies of the environment, the wait for
 /// 100-continue and names that are not found are in TransportTests, TLS in TLSTests, the name server in
@@ -65,18 +66,24 @@ import TraceCore
     @Test(
         "Nothing is inflated: no encoding is asked for, and one that comes all the same stays as it is"
     )
-    func noInflating() throws {
-        // 1 MiB of zeros in a gzip member; as a protobuf it is no answer.
-        let server = ScriptedServer([
-            .answer(
+    func noInflating() async {
+        await #expect(processExitsWith: .success) {
+            // 200 KiB that inflate to 200 MiB; as a protobuf it is no answer.
+            let bomb = GzipBomb.bytes(head: [], zeros: 200 << 20)
+            let bombs = ScriptedReply.answer(
                 status: 200,
                 headers: ["Content-Encoding: gzip", "Content-Type: application/x-protobuf"],
-                body: [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3])
-        ])
-        defer { server.stop() }
-        let harness = try ExporterHarness(endpoint: server.endpoint)
-        #expect(harness.send().outcome == .acknowledged)
-        #expect(server.requests[0].values("accept-encoding").isEmpty)
+                body: bomb)
+            let server = ScriptedServer([.answer(status: 200), bombs], then: bombs)
+            let harness = try ExporterHarness(endpoint: server.endpoint)
+            #expect(harness.send().outcome == .acknowledged)
+            try "5".write(toFile: "/proc/self/clear_refs", atomically: false, encoding: .utf8)
+            let before = try #require(CurlTrapTests.peakResidentBytes())
+            for _ in 0..<4 { #expect(harness.send().outcome == .acknowledged) }
+            let after = try #require(CurlTrapTests.peakResidentBytes())
+            #expect(after - before <= 8 << 20, "grew by \((after - before) >> 20) MiB")
+            #expect(server.requests[0].values("accept-encoding").isEmpty)
+        }
     }
 
     /// VmHWM of this process.

@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Testing
 import TraceCore
 
@@ -124,6 +125,7 @@ import TraceCore
         for _ in 0..<5 { #expect(pipeline.forceFlush(timeoutMs: 20) == .timedOut) }
         #expect(stuck.notes.wait(untilNs: .max) { $0.flushTimeouts.count >= 1 })
         #expect(other.notes.wait(untilNs: .max) { $0.flushTimeouts.count == 5 })
+        while pipeline.ledger.acknowledged.spans < 3 { usleep(1_000) }
         #expect(pipeline.shutdown(timeoutMs: 20) == .timedOut)
         #expect(other.notes.wait(untilNs: .max) { $0.shutdownTimeouts.count == 1 })
         #expect(pipeline.ledger.acknowledged.spans == 3)

@@ -108,14 +108,14 @@ import TraceCore
         ) {
             $0.batch.queueSpans = 64
             $0.batch.batchSpans = 8
-            $0.batch.scheduleDelayMs = 60
+            $0.batch.scheduleDelayMs = 1_000
         }
         PipelineHarness.end(8, of: pipeline)
         #expect(records.wait(for: 1).map(\.spans) == [8])
         let restNs = TraceClock.monotonicNs
         PipelineHarness.end(5, of: pipeline)
         var settled = records.wait(for: 2)
-        #expect(settled[1].buildStartedNs >= restNs + 60_000_000)
+        #expect(settled[1].buildStartedNs >= restNs + 1_000_000_000)
         // In one batch, if this thread was not held up between two spans for longer than the delay.
         while settled.map(\.spans).reduce(0, +) < 13 {
             settled = records.wait(for: settled.count + 1)

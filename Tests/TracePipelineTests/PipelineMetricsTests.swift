@@ -319,7 +319,7 @@ private final class NotingFactory: MetricsFactory {
             $0.metrics = PipelineMetricsSettings(factory: factory, intervalMs: 1_000_000)
         }
         PipelineHarness.end(3, of: pipeline)
-        #expect(pipeline.shutdown(timeoutMs: 100) == .timedOut)
+        #expect(pipeline.shutdown(timeoutMs: 2_000) == .timedOut)
         #expect(exporter.finishedSpans.count == 3)
         factory.gate.withLockAndSignal { $0 = true }
         #expect(factory.notes.wait(untilNs: .max) { $0.counters[started] ?? 0 >= 3 })

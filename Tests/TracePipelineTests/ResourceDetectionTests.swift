@@ -171,10 +171,10 @@ struct ResourceDetectionTests {
             .custom(HangingDetector(release: release, finished: finished)),
             .custom(StaticDetector(attributes: ["b": 2])),
         ]
-        configuration.resourceDetectorTimeoutMs = 20
+        configuration.resourceDetectorTimeoutMs = 1_000
         #expect(rest(configuration) == ["a=1", "b=2"] + Self.sdk)
         #expect(log.lines.count == 1)
-        #expect(log.lines[0].contains("\"hanging\" took longer than 20 ms"))
+        #expect(log.lines[0].contains("\"hanging\" took longer than 1000 ms"))
         // Its thread is still there, and may go on without harm.
         release.signal()
         finished.wait()

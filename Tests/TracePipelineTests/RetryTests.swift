@@ -120,7 +120,7 @@ struct RetryCase: Sendable, CustomTestStringConvertible {
     func refusedConnection() throws {
         let port = ScriptedServer.closedPort()
         let harness = try ExporterHarness(endpoint: "http://127.0.0.1:\(port)/v1/traces")
-        let finished = harness.send(deadlineMs: 50)
+        let finished = harness.send(deadlineMs: 1_000)
         #expect(finished.outcome == .dropped(.retriesExhausted))
         #expect(finished.attempts > 1)
         #expect(!finished.indeterminate)
@@ -143,7 +143,7 @@ struct RetryCase: Sendable, CustomTestStringConvertible {
     func hangingServer(kind: Int) throws {
         let server = ScriptedServer(then: kind == 0 ? .hang : .neverRead)
         defer { server.stop() }
-        let harness = try ExporterHarness(endpoint: server.endpoint) { $0.timeoutMs = 300 }
+        let harness = try ExporterHarness(endpoint: server.endpoint) { $0.timeoutMs = 1_500 }
         let finished = harness.send([UInt8](repeating: 1, count: kind == 0 ? 100 : 64 << 20))
         #expect(finished.outcome == .dropped(.retriesExhausted))
         #expect(finished.attempts == 1)
@@ -156,7 +156,7 @@ struct RetryCase: Sendable, CustomTestStringConvertible {
     func tricklingServer() throws {
         let server = ScriptedServer(then: .trickle)
         defer { server.stop() }
-        let harness = try ExporterHarness(endpoint: server.endpoint) { $0.timeoutMs = 300 }
+        let harness = try ExporterHarness(endpoint: server.endpoint) { $0.timeoutMs = 1_500 }
         let finished = harness.send()
         #expect(finished.outcome == .dropped(.retriesExhausted))
         #expect(finished.attempts == 1)
@@ -168,7 +168,7 @@ struct RetryCase: Sendable, CustomTestStringConvertible {
         let server = ScriptedServer(then: .hang)
         defer { server.stop() }
         let harness = try ExporterHarness(endpoint: server.endpoint) { $0.timeoutMs = 0 }
-        let finished = harness.send(deadlineMs: 300)
+        let finished = harness.send(deadlineMs: 1_500)
         #expect(finished.outcome == .dropped(.retriesExhausted))
         #expect(finished.indeterminate)
     }
@@ -193,7 +193,7 @@ struct RetryCase: Sendable, CustomTestStringConvertible {
         let server = ScriptedServer([.answer(status: 503, headers: ["Retry-After: \(value)"])])
         defer { server.stop() }
         let harness = try ExporterHarness(endpoint: server.endpoint)
-        let finished = harness.send(deadlineMs: 60)
+        let finished = harness.send(deadlineMs: 1_500)
         #expect(finished.outcome == .dropped(.retriesExhausted))
         #expect(finished.attempts == 1)
         #expect(server.requests.count == 1)

@@ -137,6 +137,17 @@ final class ScriptedServer: @unchecked Sendable {
         return port
     }
 
+    /// Whether somebody listens at this port of 127.0.0.1, by the system's own list: to connect would be felt.
+    static func isListening(port: UInt16) -> Bool {
+        let list = (try? String(contentsOfFile: "/proc/net/tcp", encoding: .utf8)) ?? ""
+        let number = String(port, radix: 16, uppercase: true)
+        let address = "0100007F:" + String(repeating: "0", count: 4 - number.count) + number
+        // The state 0A is LISTEN.
+        return list.split(separator: "\n").contains {
+            $0.contains(" \(address) ") && $0.contains(" 00000000:0000 0A ")
+        }
+    }
+
     private func startThread(_ body: @escaping @Sendable () -> Void) {
         condition.lock()
         openThreads += 1
