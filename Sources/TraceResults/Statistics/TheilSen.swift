@@ -5,14 +5,14 @@
 // that may lie at different heights, Hirsch, Slack and Smith, "Techniques of trend analysis" (1982).
 
 /// A robust slope.
-public enum TheilSen {
+enum TheilSen {
     /// A place and a value.
-    public struct Point: Sendable, Equatable {
-        public var x: Double
-        public var y: Double
+    struct Point: Sendable, Equatable {
+        var x: Double
+        var y: Double
 
         /// A point.
-        public init(_ x: Double, _ y: Double) {
+        init(_ x: Double, _ y: Double) {
             self.x = x
             self.y = y
         }
@@ -26,7 +26,7 @@ public enum TheilSen {
     ///
     /// The interval is that of points whose noise is independent. Neighbouring readings of memory are not: take
     /// medians of stretches long enough.
-    public static func slope(_ groups: [[Point]]) -> IntervalEstimate? {
+    static func slope(_ groups: [[Point]]) -> IntervalEstimate? {
         var slopes: [Double] = []
         var variance = 0.0
         for group in groups {
