@@ -53,7 +53,7 @@ public enum ReplayError: Error, Equatable, CustomStringConvertible {
 
 /// How far one run of a replay goes.
 public struct ReplayLimit: Sendable {
-    /// No trace begins after so much wall-clock time, ns.
+    /// No trace begins after so much wall-clock time, ns, but for the first sixteen of a worker.
     public var durationNs = UInt64.max
     /// No trace begins after so many arrivals since the replay was made.
     public var arrivals = UInt64.max

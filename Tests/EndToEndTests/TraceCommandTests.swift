@@ -58,7 +58,7 @@ struct TraceCommandTests {
             let file = try scratch.file("shop.yaml", Scenarios.shop())
             let run = try Command.run(
                 [
-                    "run", file.path, "--quiet", "--duration", "100ms", "--endpoint",
+                    "run", file.path, "--quiet", "--traces", "2000", "--endpoint",
                     url + "/v1/traces",
                 ], folder: scratch.url)
             #expect(run.exitCode == 0, "\(run.errors)")
@@ -202,7 +202,7 @@ struct TraceCommandTests {
         let file = try scratch.file("shop.yaml", Scenarios.shop())
         let result = scratch.url.appendingPathComponent("r.json").path
         let run = try Command.run(
-            ["run", file.path, "--quiet", "--duration", "300ms", "--output", result])
+            ["run", file.path, "--quiet", "--traces", "2000", "--output", result])
         #expect(run.exitCode == 0, "\(run.errors)")
         #expect(run.output.contains("complete end to end              100.00%"))
         #expect(run.output.contains("of 2 declared"))

@@ -100,6 +100,19 @@ private final class DrainedRecorder: Sendable {
         #expect(sums.count == 1, "\(sums)")
     }
 
+    @Test(arguments: [0, 4])
+    func `A replay whose time is over when it begins is no empty one`(_ poolWindows: Int) throws {
+        let compiled = try RepositoryScenario.checkout.compiled()
+        let drained = try DrainedRecorder()
+        let replay = try replay(compiled, drained, workers: 2, poolWindows: poolWindows)
+        let (summary, totals) = try drained.drain {
+            try replay.run(ReplayLimit(durationNs: 1))
+        }
+        #expect(summary.total.traces >= 1)
+        #expect(totals.spans == Int(summary.total.spansEnded))
+        #expect(totals.identitySum == summary.total.identitySum)
+    }
+
     @Test func `Every started span is recorded and ended, and a second run repeats none`() throws {
         let compiled = try RepositoryScenario.checkout.compiled()
         let drained = try DrainedRecorder()
