@@ -154,8 +154,7 @@ extension ScenarioReader {
                 let lengthNode = section["length"],
                 let length = distribution(lengthNode, .number)
             else { return nil }
-            guard length.draw(1e-9) >= 0, length.draw(1 - 1e-9) <= Double(Self.stringLengthMax)
-            else {
+            guard length.least >= 0, length.most <= Double(Self.stringLengthMax) else {
                 report(
                     .badGenerator, at: lengthNode.position,
                     "a length is between 0 and \(Self.stringLengthMax); add a `clamp`")

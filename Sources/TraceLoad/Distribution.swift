@@ -61,6 +61,24 @@ public indirect enum Distribution: Hashable, Sendable {
         }
     }
 
+    /// What a draw in 10⁹ goes beyond, upwards; of a mixture's components the one that goes furthest.
+    public var most: Double {
+        switch self {
+        case .mix(let components): components.reached.map(\.most).max() ?? 0
+        case .clamped(let base, let min, let max): Swift.min(Swift.max(base.most, min), max)
+        default: draw(1 - 1e-9)
+        }
+    }
+
+    /// What a draw in 10⁹ goes beyond, downwards.
+    public var least: Double {
+        switch self {
+        case .mix(let components): components.reached.map(\.least).min() ?? 0
+        case .clamped(let base, let min, let max): Swift.min(Swift.max(base.least, min), max)
+        default: draw(1e-9)
+        }
+    }
+
     /// The expected value, in closed form where there is one; a clamped distribution, and a normal
     /// whose negative tail is cut, are integrated numerically (midpoints of 2^14 equal shares,
     /// within 0.1% for the tails scenarios use). Infinite for a Pareto with shape ≤ 1.
@@ -127,6 +145,11 @@ public indirect enum Distribution: Hashable, Sendable {
         }
         return components[components.count - 1].distribution.draw(1 - 0x1p-53)
     }
+}
+
+extension [Distribution.Component] {
+    /// Distributions that are drawn from at all.
+    fileprivate var reached: [Distribution] { filter { $0.weight > 0 }.map(\.distribution) }
 }
 
 /// Φ(x).

@@ -56,7 +56,7 @@ extension ScenarioReader {
         case .oneOf(let values, _): values.map(\.text.utf8.count).max() ?? 0
         case .zipf(_, _, let prefix): prefix.utf8.count + 7
         case .integer, .sequence: 20
-        case .string(let length): Int(max(0, length.draw(1 - 1e-9)).rounded())
+        case .string(let length): Int(max(0, length.most).rounded())
         case .unique(let prefix): prefix.utf8.count + 16
         case .inherit, .baggage: 0
         }

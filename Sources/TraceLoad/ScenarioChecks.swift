@@ -48,6 +48,7 @@ struct ScenarioChecks {
         checkSamplers()
         checkSaturation()
         checkSize()
+        checkLaidOut()
         checkCalls()
     }
 
@@ -291,5 +292,5 @@ struct ScenarioChecks {
 
 extension CallDeclaration {
     /// The most calls in a row that are ever drawn; draws beyond it (one in 10⁹) are cut there.
-    var mostRepeats: Double { repeats.draw(1 - 1e-9).rounded() }
+    var mostRepeats: Double { repeats.most.rounded() }
 }

@@ -12,11 +12,19 @@ extension ScenarioCompiler {
             (result.values, result.firstAlias) = tables.appendTable(values, weights: weights)
         case .zipf(let cardinality, let exponent, let prefix):
             result.form = .table
+            // An instance's is drawn below, once.
+            guard generator.scope != .instance else { break }
+            if let known = zipfTables[generator.source] {
+                (result.values, result.firstAlias) = known
+                break
+            }
             let values = (1...cardinality).map {
                 PlanValue(kind: .attributeText, bits: tables.append("\(prefix)\($0)").bits)
             }
-            (result.values, result.firstAlias) = tables.appendTable(
+            let table = tables.appendTable(
                 values, weights: ZipfWeights(cardinality: cardinality, exponent: exponent).weights)
+            zipfTables[generator.source] = table
+            (result.values, result.firstAlias) = table
         case .integer(let range):
             result.form = .integer
             result.base = range.lowerBound
@@ -47,7 +55,8 @@ extension ScenarioCompiler {
         case .instance where result.form != .inherit && result.form != .baggage:
             let range = instanceRanges[service]
             let values = range.indices.map {
-                tables.value(literal(generator, instance: $0 - Int(range.first), of: service, key))
+                let own = literal(generator, instance: $0 - Int(range.first), of: service, key)
+                return tables.value(own)
             }
             result.values = IndexRange(first: tables.values.count, count: values.count)
             tables.values.append(contentsOf: values)
@@ -88,7 +97,7 @@ extension ScenarioCompiler {
     }
 
     /// The value a generator gives an instance for good.
-    private func literal(
+    private mutating func literal(
         _ generator: AttributeGenerator, instance: Int, of service: Int, _ key: String
     ) -> AttributeLiteral {
         let position = key.utf8.reduce(UInt64(service) << 32 | UInt64(instance)) {
@@ -105,18 +114,24 @@ extension ScenarioCompiler {
             }
             return values[values.count - 1]
         case .zipf(let cardinality, let exponent, let prefix):
-            let weights = ZipfWeights(cardinality: cardinality, exponent: exponent).weights
-            var rest = random.uniform() * weights.reduce(0, +)
-            let rank = weights.firstIndex {
-                rest -= $0
-                return rest < 0
+            let sums =
+                zipfSums[generator.source]
+                ?? ZipfWeights(cardinality: cardinality, exponent: exponent).sums
+            zipfSums[generator.source] = sums
+            // The first rank whose sum is beyond the draw.
+            let drawn = random.uniform() * sums[cardinality - 1]
+            var (low, high) = (0, cardinality - 1)
+            while low < high {
+                let middle = (low + high) / 2
+                if sums[middle] > drawn { high = middle } else { low = middle + 1 }
             }
-            return .string("\(prefix)\((rank ?? cardinality - 1) + 1)")
+            return .string("\(prefix)\(low + 1)")
         case .integer(let range):
             let width = UInt64(range.upperBound - range.lowerBound) + 1
             return .integer(range.lowerBound + Int(random.below(width)))
         case .string(let length):
-            let count = Int(max(0, length.draw(random.uniform()).rounded()))
+            let drawn = length.draw(random.uniform()).rounded()
+            let count = Int(min(max(0, drawn), Double(ScenarioReader.stringLengthMax)))
             let letters = (0..<count).map { _ in RandomText.character(random.below(62)) }
             return .string(String(decoding: letters, as: UTF8.self))
         case .sequence(let start): return .integer(start + instance)

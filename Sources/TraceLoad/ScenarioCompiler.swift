@@ -8,6 +8,9 @@ struct ScenarioCompiler {
     var messages = Interner()
     var baggageNames = Interner()
     var tables = GeneratorTables()
+    /// Tables of `zipf`, and the sums of its weights, by how it was written: each is laid out once.
+    var zipfTables: [AttributeGenerator.Source: (values: IndexRange, firstAlias: Int32)] = [:]
+    var zipfSums: [AttributeGenerator.Source: [Double]] = [:]
 
     var operations: [CompiledOperation] = []
     var steps: [CompiledStep] = []

@@ -156,6 +156,15 @@ struct ZipfWeights {
     init(cardinality: Int, exponent: Double) {
         weights = (1...cardinality).map { pow(Double($0), -exponent) }
     }
+
+    /// By rank: its weight and those before it.
+    var sums: [Double] {
+        var sum = 0.0
+        return weights.map {
+            sum += $0
+            return sum
+        }
+    }
 }
 
 /// Characters of random texts.

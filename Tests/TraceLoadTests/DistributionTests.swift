@@ -140,4 +140,28 @@ import Testing
             #expect(abs(Double(counts["u\(rank)"] ?? 0) - expected) < tolerance, "rank \(rank)")
         }
     }
+
+    @Test func `What instances draw from a Zipf for good follows the same law`() throws {
+        let compiled = try compiled(
+            services: """
+                s:
+                  instances: 9000
+                  resource: {tenant: {zipf: {cardinality: 4, s: 1, prefix: t}}}
+                  operations: {o: {}}
+                """, root: "s/o")
+        var counts: [AttributeLiteral: Int] = [:]
+        for instance in compiled.instances {
+            for attribute in instance.resource where attribute.key == "tenant" {
+                counts[attribute.value, default: 0] += 1
+            }
+        }
+        #expect(counts.values.reduce(0, +) == 9000)
+        // 1 + 1/2 + 1/3 + 1/4 = 25/12.
+        for rank in 1...4 {
+            let p = 12 / (25 * Double(rank))
+            let tolerance = 5 * (9000 * p * (1 - p)).squareRoot()
+            let count = Double(counts[.string("t\(rank)")] ?? 0)
+            #expect(abs(count - 9000 * p) < tolerance, "rank \(rank)")
+        }
+    }
 }

@@ -173,6 +173,10 @@ import Testing
             mostSpans("{call: {to: s/p, repeat: 9999}}, {publish: s/m}") == "10002")
         #expect(mostSpans("{call: {to: s/p, repeat: 5000, retries: 2}}") == "15001")
         #expect(mostSpans("{call: {to: t/GET /t, repeat: 10, fan_out: 501}}") == "10021")
+        // Whichever component of a mixture it is that reaches furthest.
+        let mixed =
+            "{call: {to: s/p, repeat: {mix: [{weight: 1, dist: 10000}, {weight: 1, dist: 1}]}}}"
+        #expect(mostSpans(mixed) == "10001")
         let choice = "{choose: [{weight: 1, script: [{call: {to: s/p, repeat: 6000}}]}, "
         #expect(
             mostSpans(choice + "{weight: 1, script: [{call: {to: s/p, repeat: 9999}}]}]}") == nil)
@@ -190,6 +194,77 @@ import Testing
             traffic: [{root: s0/o, stages: [{duration: 1s, rate: 1}]}]
             """
         #expect(errors(text).map(\.kind) == [.tooLarge])
+    }
+
+    /// A service with that head and those attributes.
+    private static func laidOut(_ head: String, attributes: [String]) -> String {
+        """
+        version: 1
+        name: laid out
+        services: {s: {\(head)operations: {o: {attributes: {\(attributes.joined(separator: ", "))}}}}}
+        traffic: [{root: s/o, stages: [{duration: 1s, rate: 1}]}]
+        """
+    }
+
+    private static func longPrefix(_ count: Int) -> String { String(repeating: "p", count: count) }
+
+    /// What a service begins with, its attributes, and which of them is too much.
+    static let tooLarge: [(head: String, attributes: [String], tooMuch: String)] = [
+        // Different ones: each has a table of its own.
+        ("", (0..<40).map { "k\($0): {zipf: {cardinality: 1000000, prefix: p\($0)}}" }, "k13"),
+        ("", ["k: {zipf: {cardinality: 1000000, prefix: \(longPrefix(600))}}"], "k"),
+        (
+            "instances: 10000, resource: {r: {string: {length: 65536}}}, ", ["k: 1"], "r"
+        ),
+        (
+            "instances: 10000, ",
+            (0..<1000).map { "k\($0): {unique: u, per: instance}" }, "k662"
+        ),
+        (
+            "instances: 10000, ",
+            ["k: {zipf: {cardinality: 9, prefix: \(longPrefix(60_000))}, per: instance}"],
+            "k"
+        ),
+    ]
+
+    @Test(arguments: 0..<tooLarge.count)
+    func `More values than a machine has room for are refused before they are laid out`(
+        _ number: Int
+    ) throws {
+        let (head, attributes, tooMuch) = Self.tooLarge[number]
+        let issues = errors(Self.laidOut(head, attributes: attributes))
+        #expect(issues.map(\.kind) == [.tooLarge])
+        let issue = try #require(issues.first)
+        #expect(
+            issue.message.hasPrefix("with `\(tooMuch)` the values laid out before the run take"))
+        #expect(issue.position.line == 3)
+    }
+
+    @Test func `The same values in many places are laid out once`() throws {
+        let attributes = (0..<900).map {
+            "k\($0): {zipf: {cardinality: 20000, s: 1.5, prefix: p}}"
+        }
+        let other = ["other: {zipf: {cardinality: 500, s: 1.5, prefix: p}}"]
+        let text = Self.laidOut("", attributes: attributes + other)
+        let compiled = CompiledScenario(try Scenario.parse(text, file: "t.yaml"))
+        #expect(compiled.model.aliases.count == 20_500)
+        #expect(compiled.model.values.count == 20_500)
+    }
+
+    @Test func `A mixture's longest text counts, wherever it stands in the mixture`() {
+        let lengths = [
+            "{mix: [{weight: 1, dist: 1000000000000}, {weight: 1, dist: 1}]}",
+            "{mix: [{weight: 1, dist: 1}, {weight: 1, dist: 1000000000000}]}",
+            "{mix: [{weight: 1, dist: {uniform: [-9, 1]}}, {weight: 1, dist: 1}]}",
+        ]
+        for length in lengths {
+            let text = Self.laidOut(
+                "", attributes: ["k: {string: {length: \(length)}, per: instance}"])
+            #expect(errors(text).map(\.kind) == [.badGenerator], "\(length)")
+        }
+        let unreached = "{mix: [{weight: 0, dist: 1000000000000}, {weight: 1, dist: 1}]}"
+        let text = Self.laidOut("", attributes: ["k: {string: {length: \(unreached)}}"])
+        #expect(errors(text).isEmpty)
     }
 
     @Test func `The nearest word is found within reason`() {
