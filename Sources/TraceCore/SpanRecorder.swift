@@ -82,8 +82,9 @@ public struct CoreCounters: Sendable, Equatable {
     /// The consumer's side.
     public let queue: SpanQueue
     private let streamTable = Guarded(StreamTable())
-    /// Guards the making of the observers.
-    let observersLock = Guarded(())
+    /// Guards the making of the observers. No empty value: one has the address of what stands behind it, and the
+    /// thread sanitizer takes a change of the one for a change of the other.
+    let observersLock = Guarded(false)
     /// Every hook there was: a thread may be in an earlier one.
     private let hooks = Guarded<[AfterEndHook]>([])
 

@@ -1,4 +1,3 @@
-import Synchronization
 import TraceCore
 import TracePipeline
 import TraceResults
@@ -145,7 +144,7 @@ public struct DeliveryTrial: Sendable {
 
 /// The first bodies of a pipeline.
 private final class KeptBodies: Sendable {
-    private let kept = Mutex<[DeliveryTrial.Body]>([])
+    private let kept = WorkerLock<[DeliveryTrial.Body]>([])
     private let count: Int
 
     init(count: Int) { self.count = count }

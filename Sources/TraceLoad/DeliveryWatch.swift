@@ -1,4 +1,3 @@
-import Synchronization
 import TraceCore
 import TracePipeline
 import TraceResults
@@ -56,17 +55,17 @@ final class DeliveryWatch: Sendable {
         }
     }
 
-    private let settled = Mutex<[TracePipeline.BatchRecord]>([])
-    private let state: Mutex<State>
+    private let settled = WorkerLock<[TracePipeline.BatchRecord]>([])
+    private let state: WorkerLock<State>
     private let sink: SinkControl?
     /// One comparison at a time: a list read before a settling must not be taken in after it.
-    private let turn = Mutex<Void>(())
+    private let turn = WorkerLock(false)
 
     /// - Parameter comparesContents: whether spans travel as the bytes that the exporter summed;
     ///   JSON has others.
     init(sink: SinkControl?, comparesContents: Bool = true) {
         self.sink = sink
-        state = Mutex(
+        state = WorkerLock(
             State(
                 reconciler: BatchReconciler(
                     comparing: comparesContents ? [.identities, .contents] : [.identities])))

@@ -1,4 +1,3 @@
-import Synchronization
 import TracePipeline
 import TraceResults
 
@@ -17,7 +16,7 @@ final class ExtraWork: Sendable {
     }
 
     private let share: Double
-    private let state = Mutex(State())
+    private let state = WorkerLock(State())
 
     init(_ options: RunOptions) {
         share = options.extraWorkShare

@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 import TraceCore
 import TracePipeline
 import TraceResults
@@ -57,7 +56,7 @@ public struct MemoryTrial: Sendable {
     /// Runs it, on a thread of its own: a thread that ends gives back what it keeps of a recorder, so that the
     /// memory may go as well.
     public func run() throws -> Outcome {
-        let result = Mutex<Result<Outcome, any Error>?>(nil)
+        let result = WorkerLock<Result<Outcome, any Error>?>(nil)
         let returned = ReturnedPages(pages)
         let thread = ReplayThread {
             let outcome = Result { try trial(returned) }

@@ -84,7 +84,7 @@ public final class Replay: Sendable {
     public let truthCPUNs: UInt64
     private let control = ReplayControl()
     /// Real time: simulated time at which the next run begins.
-    private let firstNs = Mutex<UInt64>(0)
+    private let firstNs = WorkerLock<UInt64>(0)
 
     private enum Source {
         case pool(PlanPool)
@@ -194,7 +194,7 @@ public final class Replay: Sendable {
                 lagMaxNs: UInt64(compiled.scenario.run.lagMaxNs))
             : nil
         let droppedBefore = droppedArrivals
-        let results = Mutex<[WorkerResult]>([])
+        let results = WorkerLock<[WorkerResult]>([])
         let probe = isRealTime ? SleepProbe() : nil
         var threads: [ReplayThread] = []
         do {

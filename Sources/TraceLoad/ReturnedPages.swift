@@ -1,12 +1,11 @@
 import Glibc
-import Synchronization
 import TraceCore
 
 /// Pages that are emptied once the trial is over: a recorder's own are never given back, since a stale ticket
 /// may look at its slot. Their addresses stay taken.
 final class ReturnedPages: PageSource {
     private let source: any PageSource
-    private let regions = Mutex<[UInt: Int]>([:])
+    private let regions = WorkerLock<[UInt: Int]>([:])
 
     init(_ source: any PageSource) { self.source = source }
 

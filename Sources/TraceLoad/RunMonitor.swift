@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 import TraceCore
 import TracePipeline
 import TraceResults
@@ -36,8 +35,8 @@ final class RunMonitor: Sendable {
     private let heldBytesOfPages: (@Sendable () -> UInt64)?
     private let allocatedBytes: (@Sendable () -> UInt64)?
     private let onProgress: (@Sendable (ProgressSnapshot) -> Void)?
-    private let state = Mutex(State())
-    private let threads = Mutex<[ReplayThread?]>([])
+    private let state = WorkerLock(State())
+    private let threads = WorkerLock<[ReplayThread?]>([])
 
     init(
         pipeline: TracingPipeline, replay: Replay, watch: DeliveryWatch,

@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 import TraceCore
 import TracePipeline
 import TraceResults
@@ -78,7 +77,7 @@ public final class ScenarioRun: Sendable {
     /// The most that the pipeline will hold for spans: known before the run.
     public let memoryStatement: MemoryStatement
     private let residentBeforeBytes = ProcessUsage.now().residentBytes
-    private let signalled = Mutex<ExitCode?>(nil)
+    private let signalled = WorkerLock<ExitCode?>(nil)
 
     /// Starts the sink and the pipeline. Blocks until the sink listens.
     public init(_ compiled: CompiledScenario, options: RunOptions) throws(RunError) {

@@ -8,8 +8,8 @@ final class SleepProbe: Sendable {
     private static let napNs: UInt64 = 5_000_000
 
     private let isOver = Atomic(false)
-    private let lateness = Mutex(LatencyHistogram())
-    private let thread = Mutex<ReplayThread?>(nil)
+    private let lateness = WorkerLock(LatencyHistogram())
+    private let thread = WorkerLock<ReplayThread?>(nil)
 
     init() {
         thread.withLock { $0 = ReplayThread { [self] in measure() } }

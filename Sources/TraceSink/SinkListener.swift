@@ -1,8 +1,8 @@
 // The port: open, closed for a while, open again. Any thread.
 
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
-import Synchronization
 
 /// Owns the listening socket.
 final class SinkListener: Sendable {
@@ -14,8 +14,8 @@ final class SinkListener: Sendable {
 
     private let host: String
     private let bootstrap: @Sendable () -> ServerBootstrap
-    private let phase = Mutex(Phase.closedForNow)
-    private let port = Mutex(0)
+    private let phase = NIOLockedValueBox(Phase.closedForNow)
+    private let port = NIOLockedValueBox(0)
     private static let retryNs: Int64 = 20_000_000
     private static let attemptsMax = 500
 
@@ -30,14 +30,14 @@ final class SinkListener: Sendable {
     func open(port wanted: Int) throws -> Int {
         let channel = try bootstrap().bind(host: host, port: wanted).wait()
         let bound = channel.localAddress?.port ?? wanted
-        port.withLock { $0 = bound }
-        phase.withLock { $0 = .open(channel) }
+        port.withLockedValue { $0 = bound }
+        phase.withLockedValue { $0 = .open(channel) }
         return bound
     }
 
     /// Closes the port, and opens it again after so long. Nothing when it is closed already.
     func close(for nanoseconds: Int64, on loop: any EventLoop, _ state: SinkState) {
-        let channel = phase.withLock { phase -> (any Channel)? in
+        let channel = phase.withLockedValue { phase -> (any Channel)? in
             guard case .open(let channel) = phase else { return nil }
             phase = .closedForNow
             return channel
@@ -51,8 +51,8 @@ final class SinkListener: Sendable {
         after nanoseconds: Int64, on loop: any EventLoop, attempt: Int, _ state: SinkState
     ) {
         loop.scheduleTask(in: .nanoseconds(nanoseconds)) {
-            guard case .closedForNow = self.phase.withLock({ $0 }) else { return }
-            let port = self.port.withLock { $0 }
+            guard case .closedForNow = self.phase.withLockedValue({ $0 }) else { return }
+            let port = self.port.withLockedValue { $0 }
             self.bootstrap().bind(host: self.host, port: port).whenComplete { result in
                 switch result {
                 case .success(let channel):
@@ -70,7 +70,7 @@ final class SinkListener: Sendable {
     }
 
     private func take(_ channel: any Channel, _ state: SinkState) {
-        let isWanted = phase.withLock { phase -> Bool in
+        let isWanted = phase.withLockedValue { phase -> Bool in
             guard case .closedForNow = phase else { return false }
             phase = .open(channel)
             return true
@@ -80,7 +80,7 @@ final class SinkListener: Sendable {
 
     /// Closes the port and keeps it so; blocks. Not on an event loop.
     func closeForGood() {
-        let channel = phase.withLock { phase -> (any Channel)? in
+        let channel = phase.withLockedValue { phase -> (any Channel)? in
             defer { phase = .closedForGood }
             guard case .open(let channel) = phase else { return nil }
             return channel
@@ -91,21 +91,21 @@ final class SinkListener: Sendable {
 
 /// From the connection that a fault strikes to the server that owns the port.
 final class SinkOutage: Sendable {
-    private let action = Mutex<(@Sendable (Int64?) -> Void)?>(nil)
+    private let action = NIOLockedValueBox<(@Sendable (Int64?) -> Void)?>(nil)
 
     /// What an outage does: resets all connections and closes the port for so long, if at all; set
     /// once, before there is a connection.
     func onBegin(_ action: @escaping @Sendable (Int64?) -> Void) {
-        self.action.withLock { $0 = action }
+        self.action.withLockedValue { $0 = action }
     }
 
     /// Takes the receiver down for so long.
     func begin(_ nanoseconds: Int64) {
-        action.withLock { $0 }?(nanoseconds)
+        action.withLockedValue { $0 }?(nanoseconds)
     }
 
     /// Resets all connections; the port stays open.
     func resetConnections() {
-        action.withLock { $0 }?(nil)
+        action.withLockedValue { $0 }?(nil)
     }
 }

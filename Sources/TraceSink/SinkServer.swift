@@ -1,10 +1,10 @@
 // The sink as a whole: binds, accepts, answers for its ledger, stops.
 
 import Dispatch
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import Synchronization
 public import TraceResults
 
 /// Why a sink did not start.
@@ -20,7 +20,7 @@ public final class SinkServer: Sendable {
     private let listener: SinkListener
     private let state: SinkState
     private let loops: [SinkLoop]
-    private let isStopped = Mutex(false)
+    private let isStopped = NIOLockedValueBox(false)
     // Signalled once when all is over; each waiter passes the signal on.
     private let stopped = DispatchSemaphore(value: 0)
 
@@ -178,7 +178,7 @@ public final class SinkServer: Sendable {
     /// Stops listening, closes every connection, and ends the event loops. Blocks until that is
     /// done; a second call only waits for that too.
     public func shutdown() {
-        let isFirst = isStopped.withLock { isStopped in
+        let isFirst = isStopped.withLockedValue { isStopped in
             defer { isStopped = true }
             return !isStopped
         }

@@ -2,12 +2,12 @@
 // asks for the ledger meet here, under one lock held for a microsecond a request in count mode, and a
 // few hundred nanoseconds more for each span that is looked into.
 
-import Synchronization
+import NIOConcurrencyHelpers
 import TraceResults
 
 /// The sink's memory. Thread-safe.
 final class SinkState: Sendable {
-    private let guarded: Mutex<Books>
+    private let guarded: NIOLockedValueBox<Books>
     private let connectionsMax: Int
     /// Whether spans are listed.
     let listsSpans: Bool
@@ -45,14 +45,14 @@ final class SinkState: Sendable {
                 verifies ? configuration.study.forVerifying() : configuration.study),
             verified: verifies ? VerifiedBooks() : nil, archive: archive,
             kept: listsSpans ? KeptSpanList(spansMax: configuration.keptSpansMax) : nil)
-        guarded = Mutex(books)
+        guarded = NIOLockedValueBox(books)
     }
 
     // MARK: Connections
 
     /// Whether another connection may stay; counts it if so.
     func openConnection() -> Bool {
-        guarded.withLock { books in
+        guarded.withLockedValue { books in
             guard books.connectionsOpen < connectionsMax else {
                 books.ledger.connectionsRefused += 1
                 return false
@@ -65,14 +65,14 @@ final class SinkState: Sendable {
 
     /// Gives back what `openConnection` counted.
     func closeConnection() {
-        guarded.withLock { $0.connectionsOpen -= 1 }
+        guarded.withLockedValue { $0.connectionsOpen -= 1 }
     }
 
     // MARK: Requests to /v1/traces
 
     /// A request has arrived; says which fault strikes it.
     func arrive() -> SinkFault? {
-        guarded.withLock { books in
+        guarded.withLockedValue { books in
             books.ledger.requests += 1
             let nowNs = ProcessUsage.monotonicNs()
             let fault = books.faults.next(nowNs: nowNs)
@@ -86,7 +86,7 @@ final class SinkState: Sendable {
 
     /// A connection to a sink with TLS has come; says what is wrong with its handshake, if anything.
     func shakeHands() -> SinkFault.TLSFault? {
-        guarded.withLock { books in
+        guarded.withLockedValue { books in
             let nowNs = ProcessUsage.monotonicNs()
             let fault = books.faults.nextHandshake(nowNs: nowNs)
             if fault != nil {
@@ -99,12 +99,12 @@ final class SinkState: Sendable {
 
     /// A request has come in plain text where TLS is expected.
     func countPlainRequest() {
-        guarded.withLock { $0.ledger.plainRequests = ($0.ledger.plainRequests ?? 0) + 1 }
+        guarded.withLockedValue { $0.ledger.plainRequests = ($0.ledger.plainRequests ?? 0) + 1 }
     }
 
     /// A fault that lasts is over.
     func endFault() {
-        guarded.withLock { $0.ledger.lastFaultNs = ProcessUsage.monotonicNs() }
+        guarded.withLockedValue { $0.ledger.lastFaultNs = ProcessUsage.monotonicNs() }
     }
 
     /// Tells the owner what it should know.
@@ -112,12 +112,12 @@ final class SinkState: Sendable {
 
     /// A request was refused, or something that is no request arrived.
     func refuse() {
-        guarded.withLock { $0.ledger.badRequests += 1 }
+        guarded.withLockedValue { $0.ledger.badRequests += 1 }
     }
 
     /// A body has ended, or was broken off, after so many bytes.
     func countBody(received: Int, inflated: Int) {
-        guarded.withLock { books in
+        guarded.withLockedValue { books in
             books.ledger.bytesReceived += received
             books.ledger.bytesInflated += inflated
         }
@@ -134,7 +134,7 @@ final class SinkState: Sendable {
         _ summary: BatchSummary, batch number: UInt64?, of run: String, rejected: Int,
         _ content: ReceivedContent, listing collector: KeptSpanCollector? = nil
     ) {
-        let notice = guarded.withLock { books -> String? in
+        let notice = guarded.withLockedValue { books -> String? in
             books.ledger.spansTotal += summary.spans
             if let number {
                 switch books.batches.record(run: run, number, summary) {
@@ -184,13 +184,13 @@ final class SinkState: Sendable {
     }
 
     /// What of the next request is to be looked into.
-    var hashMax: UInt64 { guarded.withLock { $0.study.hashMax } }
+    var hashMax: UInt64 { guarded.withLockedValue { $0.study.hashMax } }
 
     // MARK: Questions
 
     /// The books as they stand, with what the process has used so far.
     func ledger() -> SinkLedger {
-        var ledger = guarded.withLock { books in
+        var ledger = guarded.withLockedValue { books in
             var ledger = books.ledger
             ledger.batches = books.batches.batches
             ledger.openBatches = books.batches.openCount
@@ -209,47 +209,47 @@ final class SinkState: Sendable {
     func unsettledBatches(
         of run: String, through last: UInt64
     ) -> [(number: UInt64, entry: BatchLedger.Entry)] {
-        guarded.withLock { $0.batches.unsettled(run: run, through: last) }
+        guarded.withLockedValue { $0.batches.unsettled(run: run, through: last) }
     }
 
     /// Folds the batches of a run up to and including `last`; returns how many.
     func settle(_ run: String, through last: UInt64) -> Int {
-        guarded.withLock { $0.batches.settle(run: run, through: last) }
+        guarded.withLockedValue { $0.batches.settle(run: run, through: last) }
     }
 
     /// A piece of the list of spans; nil when none is kept.
     func keptSpans(from first: Int, count: Int) -> [UInt8]? {
-        guarded.withLock { $0.kept?.bytes(from: first, count: count) }
+        guarded.withLockedValue { $0.kept?.bytes(from: first, count: count) }
     }
 
     // MARK: Questions about traces
 
     /// The quality of the traces so far, and the graph of who calls whom in them.
     func study() -> (quality: TraceQualityFigures, graph: ServiceGraph) {
-        guarded.withLock { $0.study.report(nowNs: ProcessUsage.monotonicNs()) }
+        guarded.withLockedValue { $0.study.report(nowNs: ProcessUsage.monotonicNs()) }
     }
 
     /// A usual trace and the slowest.
     func exampleTraces() -> ExampleTraces {
-        guarded.withLock { $0.study.exampleTraces() }
+        guarded.withLockedValue { $0.study.exampleTraces() }
     }
 
     /// Whether traces are kept to be asked for.
-    var keepsTraces: Bool { guarded.withLock { $0.archive != nil } }
+    var keepsTraces: Bool { guarded.withLockedValue { $0.archive != nil } }
 
     /// Traces that fit the filter, latest first, and why further ones cannot be kept, if so.
     func traces(_ filter: TraceFilter) -> (traces: [TraceSummary], failure: String?) {
-        guarded.withLock { ($0.archive?.list(filter) ?? [], $0.archive?.failure) }
+        guarded.withLockedValue { ($0.archive?.list(filter) ?? [], $0.archive?.failure) }
     }
 
     /// How many pieces of a trace there are and when the last one came; nil when there are none.
     func state(of key: TraceKey) -> (pieces: Int, lastNs: UInt64)? {
-        guarded.withLock { $0.archive?.state(of: key) }
+        guarded.withLockedValue { $0.archive?.state(of: key) }
     }
 
     /// A trace, and whether parts of it have given way; nil when it is not kept.
     func trace(_ key: TraceKey) -> (document: OTLPTraces, isCut: Bool)? {
-        let kept = guarded.withLock { $0.archive?.document(key) }
+        let kept = guarded.withLockedValue { $0.archive?.document(key) }
         guard let kept else { return nil }
         let document = unsafe kept.bytes.withUnsafeBytes { unsafe try? OTLPTraces(protobuf: $0) }
         return document.map { ($0, kept.isCut) }

@@ -1,4 +1,3 @@
-import Synchronization
 import TestSupport
 import Testing
 
@@ -57,7 +56,7 @@ import Testing
         let (capacity, strideBytes, threads) = (512, 65_536, 8)
         let pages = CountingPageSource()
         let region = SegmentedRegion(capacity: capacity, strideBytes: strideBytes, pages: pages)
-        let addresses = Mutex([[UInt]](repeating: [], count: threads))
+        let addresses = Locked([[UInt]](repeating: [], count: threads))
         let box = RegionBox(region)
         OSThreads.run(count: threads) { thread in
             let found = (0..<capacity).map { UInt(bitPattern: unsafe box.region.piece($0)) }

@@ -17,7 +17,7 @@ private final class DrainedRecorder: Sendable {
 
     let recorder: SpanRecorder
     private let isDone = Atomic(false)
-    private let totals = Mutex(Totals())
+    private let totals = WorkerLock(Totals())
 
     init(queueSpans: Int = 4096) throws {
         var options = RecorderOptions()

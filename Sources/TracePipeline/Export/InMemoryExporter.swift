@@ -1,18 +1,16 @@
 // Keeps what it is given: for the tests of programs that trace.
 
-import Synchronization
-
 /// Decodes finished spans and keeps them, in the order in which they were exported. Any thread may look.
 ///
 /// With ``ProcessorChoice/simple`` a span is here as soon as its `end` has returned; with batches, after a
 /// flush. Memory grows with the spans until ``reset()``.
 public final class InMemoryExporter: SpanExporter {
-    private struct State {
+    private struct State: Sendable {
         var spans: [SpanData] = []
         var isShutDown = false
     }
 
-    private let state = Mutex(State())
+    private let state = Monitor(State())
 
     public init() {}
 
