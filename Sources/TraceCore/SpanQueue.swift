@@ -25,6 +25,8 @@ import Synchronization
 
     init(core: CorePointer) { unsafe self.core = unsafe core }
 
+    deinit { accumulators.deallocate() }
+
     /// A descriptor that becomes readable when producers or others want the exporter awake.
     public var eventFileDescriptor: Int32 { unsafe core.pointee.eventFileDescriptor }
 

@@ -9,7 +9,7 @@ struct StreamAccumulator {
 }
 
 /// An accumulator for each stream. In memory of its own: an array that belongs to a class costs two checks each time
-/// it is touched, which is for each span. Never freed, as the recorder's memory.
+/// it is touched, which is for each span. Its queue frees it.
 @safe struct StreamAccumulators {
     private(set) var count = 0
     private var first: UnsafeMutablePointer<StreamAccumulator>?
@@ -34,5 +34,12 @@ struct StreamAccumulator {
         }
         unsafe first = unsafe grown
         count = capacity
+    }
+
+    /// Gives the memory back; there is no stream any more.
+    mutating func deallocate() {
+        unsafe first?.deallocate()
+        unsafe first = nil
+        count = 0
     }
 }
