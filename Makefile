@@ -77,19 +77,23 @@ kill: install ## End runs by SIGKILL at seeded moments (KILLS=200): nothing is l
 forks: install ## Fork a process under load (FORKS=1000): its children are inert, it loses nothing
 	TRACEMILL_FORKS=$(or $(FORKS),1000) $(SWIFT) test --disable-xctest --jobs $(JOBS) --filter ForkStormTests $(ARGS)
 
-# Without the suites that go a million times over on one thread.
-SLOW_SANITIZED = PropagationFuzz|SamplerShare
+# What runs on several threads, and what handles bytes by hand: core, pipeline, receiver and replay.
+SANITIZED = --filter 'TraceCoreTests|TracePipelineTests|TraceSinkTests|TraceLoadTests'
+# Not the suites that go a million times over on one thread, nor the test that measures this process's memory, to which
+# a sanitizer adds its own.
+NOT_SANITIZED = PropagationFuzz|SamplerShare|DistributionShape|ClosedForm|CurlTrapTests/longAnswers
+# A child of a process with threads may not start any under the thread sanitizer.
+NOT_TSAN = $(NOT_SANITIZED)|ForkTests|ForkStormTests
 
-tsan: install ## Run the core's tests under the thread sanitizer
+tsan: install ## Run the tests of core, pipeline, sink and load under the thread sanitizer
 	TSAN_OPTIONS="halt_on_error=1 $$TSAN_OPTIONS" $(SWIFT) test --disable-xctest --jobs $(JOBS) \
-		--sanitize=thread --scratch-path .build-tsan --filter TraceCoreTests \
-		--skip '$(SLOW_SANITIZED)' $(ARGS)
+		--sanitize=thread --scratch-path .build-tsan $(SANITIZED) --skip '$(NOT_TSAN)' $(ARGS)
 
-asan: install ## Run the core's tests under the address and leak sanitizers
+asan: install ## Run them under the address and leak sanitizers
 	ASAN_OPTIONS="detect_leaks=1 $$ASAN_OPTIONS" \
 		LSAN_OPTIONS="suppressions=$(CURDIR)/Tests/sanitizers/leaks.supp print_suppressions=0 $$LSAN_OPTIONS" \
 		$(SWIFT) test --disable-xctest --jobs $(JOBS) --sanitize=address --scratch-path .build-asan \
-		--filter TraceCoreTests --skip '$(SLOW_SANITIZED)' $(ARGS)
+		$(SANITIZED) --skip '$(NOT_SANITIZED)' $(ARGS)
 
 fuzz: install ## Fuzz everything that reads bytes from outside, SECONDS_EACH=60 a target (ARGS="http gzip"; REPLAY=1)
 	@SWIFT="$(SWIFT)" JOBS="$(JOBS)" Tests/fuzz/run $(ARGS)
