@@ -99,6 +99,11 @@ final class SinkOutage: Sendable {
         self.action.withLockedValue { $0 = action }
     }
 
+    /// There is no server any more, which the action would keep.
+    func forget() {
+        action.withLockedValue { $0 = nil }
+    }
+
     /// Takes the receiver down for so long.
     func begin(_ nanoseconds: Int64) {
         action.withLockedValue { $0 }?(nanoseconds)

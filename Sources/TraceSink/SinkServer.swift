@@ -189,6 +189,7 @@ public final class SinkServer: Sendable {
         listener.closeForGood()
         for loop in loops { loop.closeAll() }
         try? group.syncShutdownGracefully()
+        state.outage.forget()
         stopped.signal()
     }
 
