@@ -16,16 +16,18 @@ struct FaultsCommand: ParsableCommand {
             the next fresh span, threads and files left open, memory, and p99.9 of `end`
             against the run without a fault at the same load.
 
-            Of the faults of the library it is known how they are to be met: sent once or again,
-            rejected, cut off by the timeout, not before a Retry-After. What is otherwise, is told.
+            Of the faults of the library it is known how they are to be met: sent once or
+            again, rejected, cut off by the timeout, not before a Retry-After. What is
+            otherwise, is told.
 
-            A result file for each is kept in --state: what was stopped goes on there, and what
-            this build has run is not run again (--fresh does).
+            A result file for each is kept in --state: what was stopped goes on there, and
+            what this build has run is not run again (--fresh does).
 
-            Two studies are no runs of a scenario, and are made anew each time: slow-clients
-            (1,000 connections that trickle, and the p99 of honest ones beside them) and
-            outage (50 exporters whose receiver is away for a minute, and the busiest second
-            after it). --only takes their names; --studies runs them after the matrix.
+            Two studies are no runs of a scenario, and are made anew each time:
+            slow-clients (1,000 connections that trickle, and the p99 of honest ones beside
+            them) and outage (50 exporters whose receiver is away for a minute, and the
+            busiest second after it). --only takes their names; --studies runs them after
+            the matrix.
 
             EXAMPLES
               tracemill faults
@@ -34,7 +36,7 @@ struct FaultsCommand: ParsableCommand {
               tracemill faults --fresh --studies --markdown table.md
 
             EXIT CODES
-              0 everything holds · 1 not met as it should be, something left behind, or too slow
+              0 everything holds · 1 not met as it should be, left something, or too slow
               2 usage · 4 a law is broken, or a run came to nothing · 130, 143 interrupted
             """)
 
