@@ -62,7 +62,7 @@ public indirect enum Distribution: Hashable, Sendable {
     }
 
     /// What a draw in 10⁹ goes beyond, upwards; of a mixture's components the one that goes furthest.
-    public var most: Double {
+    var most: Double {
         switch self {
         case .mix(let components): components.reached.map(\.most).max() ?? 0
         case .clamped(let base, let min, let max): Swift.min(Swift.max(base.most, min), max)
@@ -71,7 +71,7 @@ public indirect enum Distribution: Hashable, Sendable {
     }
 
     /// What a draw in 10⁹ goes beyond, downwards.
-    public var least: Double {
+    var least: Double {
         switch self {
         case .mix(let components): components.reached.map(\.least).min() ?? 0
         case .clamped(let base, let min, let max): Swift.min(Swift.max(base.least, min), max)

@@ -50,7 +50,7 @@ extension ScenarioReader {
     }
 
     /// Bytes of UTF-8.
-    private static func longestText(of source: AttributeGenerator.Source) -> Int {
+    static func longestText(of source: AttributeGenerator.Source) -> Int {
         switch source {
         case .literal(let value): value.text.utf8.count
         case .oneOf(let values, _): values.map(\.text.utf8.count).max() ?? 0

@@ -41,8 +41,8 @@ private struct LaidOutSum {
         guard first == nil else { return }
         let source = attribute.generator.source
         // A table stands once, wherever it is chosen from: value, cell and weight, and the text.
-        if case .zipf(let cardinality, _, let prefix) = source, tables.insert(source).inserted {
-            bytes += cardinality * (32 + prefix.utf8.count + 7)
+        if case .zipf(let cardinality, _, _) = source, tables.insert(source).inserted {
+            bytes += cardinality * (32 + ScenarioReader.longestText(of: source))
         }
         if isOfInstance {
             // As many as there may be: of more the scenario is refused for.
@@ -55,9 +55,7 @@ private struct LaidOutSum {
     /// Of the text that a value brings along, at most; written ones are shared.
     private static func textBytes(of source: AttributeGenerator.Source) -> Int {
         switch source {
-        case .zipf(_, _, let prefix): prefix.utf8.count + 7
-        case .unique(let prefix): prefix.utf8.count + 16
-        case .string(let length): Int(length.most.rounded())
+        case .zipf, .unique, .string: ScenarioReader.longestText(of: source)
         case .literal, .oneOf, .integer, .sequence, .inherit, .baggage: 0
         }
     }
